@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest binaries: parsed once, immutable, shared by any number of sandboxes. */
+#ifndef MOTE_IMAGE_H
+#define MOTE_IMAGE_H
+
+#include <mote/config.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A parsed guest binary. Reference-counted; sandboxes hold references of their own. */
+typedef struct mote_image mote_image;
+
+/** Which contract a guest was built to. */
+typedef enum mote_abi {
+    MOTE_ABI_HYPERLIGHT_0_1 = 0, /**< no note: functions register at run time */
+    MOTE_ABI_MOTE_1 = 1          /**< a mote note with a table of typed functions */
+} mote_abi;
+
+/** One function that an image declares. */
+typedef struct mote_function {
+    const char *name;
+    mote_type returns;
+    size_t n_params;
+    mote_type params[MOTE_MAX_PARAMETERS];
+} mote_function;
+
+/** What a guest may do with a range of its memory, as bits. */
+enum { MOTE_RIGHT_READ = 1, MOTE_RIGHT_WRITE = 2, MOTE_RIGHT_EXECUTE = 4 };
+
+/** One region of a sandbox's memory map. */
+typedef struct mote_region {
+    const char *name; /**< "heap", "guard", ...: lives as long as the library is loaded */
+    uint64_t start;   /**< guest-virtual address */
+    uint64_t len_bytes;
+    uint32_t rights; /**< MOTE_RIGHT_* of the guest; 0 for none */
+} mote_region;
+
+/** Facts of an image. */
+typedef struct mote_image_facts {
+    size_t struct_size; /**< set by the caller to sizeof(mote_image_facts) */
+    mote_abi abi;
+    uint32_t abi_version; /**< of the mote note; 0 without one */
+    uint32_t n_segments;
+    uint32_t n_relocations;
+    uint32_t n_functions;
+    uint64_t file_bytes;
+    uint64_t loaded_bytes; /**< from the first byte loaded to the last, zeroed memory included */
+    uint64_t entry;        /**< relative to the first byte loaded */
+    uint64_t heap_bytes;   /**< heap that the image asks for */
+    uint64_t stack_bytes;  /**< stack that the image asks for */
+    bool has_symbols;
+} mote_image_facts;
+
+/**
+ * Read and parse a guest binary from a file.
+ *
+ * allocator may be NULL for malloc; it is copied.
+ *
+ * Units: none.
+ * Owner: the caller owns *out and releases it with mote_image_unref().
+ * Threads: any; may block on the file system.
+ * Errors: MOTE_E_ARGUMENT (path or out is NULL, allocator incomplete), MOTE_E_IMAGE_OPEN (missing,
+ * unreadable, not a regular file), MOTE_E_IMAGE_* (malformed: err->load has field, value and
+ * offset), MOTE_E_MEMORY. *out is untouched.
+ */
+MOTE_NODISCARD mote_status mote_image_open(const char *path, const mote_allocator *allocator,
+                                           mote_image **out, mote_error *err);
+
+/**
+ * Parse a guest binary from memory.
+ *
+ * Units: len_bytes in bytes.
+ * Owner: the bytes stay the caller's and are not needed afterwards; the caller owns *out and
+ * releases it with mote_image_unref().
+ * Threads: any.
+ * Errors: MOTE_E_ARGUMENT (data or out is NULL, allocator incomplete), MOTE_E_IMAGE_* (malformed:
+ * err->load has field, value and offset), MOTE_E_MEMORY. *out is untouched.
+ */
+MOTE_NODISCARD mote_status mote_image_from_bytes(const void *data, size_t len_bytes,
+                                                 const mote_allocator *allocator, mote_image **out,
+                                                 mote_error *err);
+
+/**
+ * Give up a reference to an image; NULL is a no-op.
+ *
+ * Units: none.
+ * Owner: the image is released once no sandbox uses it either.
+ * Threads: any.
+ * Errors: none.
+ */
+void mote_image_unref(mote_image *image);
+
+/**
+ * Return the facts of an image.
+ *
+ * Units: sizes in bytes.
+ * Owner: the caller owns *facts.
+ * Threads: any.
+ * Errors: MOTE_E_ARGUMENT (image or facts is NULL), MOTE_E_STRUCT_SIZE.
+ */
+MOTE_NODISCARD mote_status mote_image_facts_get(const mote_image *image, mote_image_facts *facts,
+                                                mote_error *err);
+
+/**
+ * Return a function that the image declares, by index from 0, in the order of their names.
+ *
+ * Units: none.
+ * Owner: the image; the pointer lives as long as the image.
+ * Threads: any.
+ * Errors: none; NULL past the last function, for an image without a table, and for a NULL image.
+ */
+const mote_function *mote_image_function(const mote_image *image, size_t index);
+
+/**
+ * Return the memory map that a sandbox of this image and configuration has.
+ *
+ * Needs no hypervisor. Regions come in address order. At most n_max of them are stored; *n_regions
+ * is how many there are. config may be NULL for the defaults.
+ *
+ * Units: sizes in bytes, addresses guest-virtual.
+ * Owner: the caller owns the array.
+ * Threads: any.
+ * Errors: MOTE_E_ARGUMENT (image or n_regions is NULL, or regions is NULL and n_max is not 0),
+ * MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE (a size is over its cap), MOTE_E_IMAGE_TOO_LARGE.
+ */
+MOTE_NODISCARD mote_status mote_image_map(const mote_image *image, const mote_config *config,
+                                          mote_region *regions, size_t n_max, size_t *n_regions,
+                                          mote_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

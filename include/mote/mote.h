@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mote: an embeddable micro-VM. This header includes all others.
+ *
+ * Conventions that hold everywhere:
+ *  - A fallible function returns a mote_status, MOTE_OK is 0, and fills the caller's mote_error,
+ *    for which NULL may be passed.
+ *  - On an error the outputs are untouched.
+ *  - Lengths are in bytes, durations in microseconds; names say so.
+ *  - Text is UTF-8.
+ *  - Structs that begin with struct_size may grow: set it to sizeof the struct.
+ *  - The library never exits, aborts or prints; HostPrint's default writer, which writes what the
+ *    guest prints to standard output, is the one exception.
+ */
+#ifndef MOTE_MOTE_H
+#define MOTE_MOTE_H
+
+#include <mote/config.h>
+#include <mote/driver.h>
+#include <mote/error.h>
+#include <mote/host_function.h>
+#include <mote/image.h>
+#include <mote/sandbox.h>
+#include <mote/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of this header: 10000 x major + 100 x minor + patch. */
+#define MOTE_VERSION_NUMBER 100
+/** Version of this header as text. */
+#define MOTE_VERSION_TEXT "0.1.0"
+
+/**
+ * Return the version of the library that is linked, as text: "0.1.0".
+ *
+ * Units: none.
+ * Owner: the library; the text lives as long as the library is loaded.
+ * Threads: any.
+ * Errors: none.
+ */
+const char *mote_version(void);
+
+/**
+ * Return the version of the library that is linked, as MOTE_VERSION_NUMBER counts.
+ *
+ * Units: none.
+ * Owner: nothing changes hands.
+ * Threads: any.
+ * Errors: none.
+ */
+int mote_version_number(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

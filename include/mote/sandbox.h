@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sandboxes: create, initialise, call, cancel, destroy. */
+#ifndef MOTE_SANDBOX_H
+#define MOTE_SANDBOX_H
+
+#include <mote/config.h>
+#include <mote/host_function.h>
+#include <mote/image.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * One guest's memory and its virtual CPU.
+ *
+ * Any thread may use a sandbox, one at a time. The real-time signal MOTE_SIGNAL of each thread
+ * that calls into a sandbox belongs to mote while it does: it is blocked in that thread, carries
+ * time limits and cancels, and must not be ignored (SIG_IGN). No handler is installed.
+ */
+typedef struct mote_sandbox mote_sandbox;
+
+/** The signal that carries time limits and cancels: this number above SIGRTMIN. */
+#define MOTE_SIGNAL_ABOVE_SIGRTMIN 11
+
+/** The state of a sandbox. */
+typedef enum mote_sandbox_state {
+    MOTE_SANDBOX_CREATED = 0,  /**< host functions may be registered; init comes next */
+    MOTE_SANDBOX_READY = 1,    /**< calls are accepted */
+    MOTE_SANDBOX_POISONED = 2, /**< the guest misbehaved or was stopped; destroy it */
+    MOTE_SANDBOX_DEAD = 3      /**< the virtual CPU is lost; destroy it */
+} mote_sandbox_state;
+
+/** Counts of a sandbox's life, initialisation included. */
+typedef struct mote_sandbox_stats {
+    size_t struct_size;        /**< set by the caller to sizeof(mote_sandbox_stats) */
+    uint64_t calls;            /**< calls that entered the guest */
+    uint64_t exits;            /**< times the guest needed the host */
+    uint64_t host_calls;       /**< host functions called, prints that were buffered not counted */
+    uint64_t log_records;      /**< log records received */
+    uint64_t system_calls;     /**< system calls that the library made to run the guest */
+    uint64_t last_wall_us;     /**< duration of the last call or of the initialisation */
+    uint64_t last_exits;       /**< exits of the last call or of the initialisation */
+    uint64_t last_host_calls;  /**< host calls of the last call or of the initialisation */
+} mote_sandbox_stats;
+
+/**
+ * Create a sandbox of an image. No guest code runs yet.
+ *
+ * config may be NULL for the defaults; it is copied, but for what its pointers point to.
+ *
+ * Units: see mote_config.
+ * Owner: the caller owns *out and releases it with mote_sandbox_destroy(); the sandbox holds a
+ * reference to the image. Callback contexts stay the caller's.
+ * Threads: any; may block.
+ * Errors: MOTE_E_ARGUMENT (image or out is NULL), MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE (a size is
+ * over its cap), MOTE_E_IMAGE_TOO_LARGE (image and sizes together are over the cap), MOTE_E_DRIVER
+ * (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why), MOTE_E_MEMORY, MOTE_E_SYSTEM. *out
+ * is untouched.
+ */
+MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_config *config,
+                                               mote_sandbox **out, mote_error *err);
+
+/**
+ * Let the guest call a host function. A function of the same name is replaced.
+ *
+ * HostPrint (str) -> i32 is always there, and can be replaced by one with the same types.
+ *
+ * Units: none.
+ * Owner: the definition is copied; its context stays the caller's until the sandbox is destroyed.
+ * Threads: one at a time per sandbox.
+ * Errors: MOTE_E_ARGUMENT (NULL, a name that is empty, too long or not UTF-8, more than 11
+ * parameters, a type that cannot stand there), MOTE_E_STATE (the guest is initialised already),
+ * MOTE_E_DEFINITIONS_FULL (raise host_definitions_bytes), MOTE_E_BUSY, MOTE_E_FORKED,
+ * MOTE_E_POISONED, MOTE_E_MEMORY. The sandbox is as before.
+ */
+MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
+                                                 const mote_host_function *function,
+                                                 mote_error *err);
+
+/**
+ * Run the guest's initialisation. Once it succeeded, calls are accepted.
+ *
+ * Units: none.
+ * Owner: nothing changes hands.
+ * Threads: one at a time per sandbox; blocks for init_limit_us at most, host functions aside.
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (initialised already), MOTE_E_BUSY, MOTE_E_FORKED,
+ * MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT,
+ * MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_GUEST_DIED, MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED,
+ * MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN, MOTE_E_HOST_FUNCTION_ARGUMENTS,
+ * MOTE_E_INPUT_FULL, MOTE_E_MEMORY, MOTE_E_SYSTEM.
+ */
+MOTE_NODISCARD mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err);
+
+/**
+ * Open an image, create a sandbox of it and initialise it: the three steps in one.
+ *
+ * Units: see mote_config.
+ * Owner: the caller owns *out and releases it with mote_sandbox_destroy().
+ * Threads: any; may block.
+ * Errors: those of mote_image_open(), mote_sandbox_create() and mote_sandbox_init(). *out is
+ * untouched and nothing is left behind.
+ */
+MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config,
+                                     mote_sandbox **out, mote_error *err);
+
+/**
+ * Call a function of the guest. The guest's state is kept between calls.
+ *
+ * returns is the type of the result that the caller expects; MOTE_TYPE_ANY takes what the guest's
+ * table declares. Against that table, function, arguments and type are checked before the guest is
+ * entered. result may be NULL for a result that is not wanted.
+ *
+ * Units: none.
+ * Owner: arguments stay the caller's. Text and bytes in *result are the sandbox's, until the next
+ * call on it or its destruction.
+ * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
+ * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, an argument that has no value type, text
+ * that is not UTF-8, a function name that is empty or not UTF-8), MOTE_E_STATE (not initialised),
+ * MOTE_E_BUSY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the function
+ * declares, or MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise input_bytes),
+ * MOTE_E_MEMORY (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the guest or, with
+ * codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these it is poisoned:
+ * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
+ * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it dead.
+ */
+MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,
+                                     const mote_value *args, size_t n_args, mote_type returns,
+                                     mote_value *result, mote_error *err);
+
+/**
+ * End the call or initialisation that is running, with MOTE_E_CANCELLED.
+ *
+ * Without one running nothing happens, and no later call is affected. A host function that is
+ * running is not interrupted: the call ends when it returns.
+ *
+ * Units: none.
+ * Owner: nothing changes hands.
+ * Threads: any, at any time until the sandbox is destroyed; never blocks; async-signal-safe.
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_FORKED.
+ */
+mote_status mote_sandbox_cancel(mote_sandbox *sandbox);
+
+/**
+ * Return the state of a sandbox.
+ *
+ * Units: none.
+ * Owner: nothing changes hands.
+ * Threads: any, at any time until the sandbox is destroyed.
+ * Errors: none; MOTE_SANDBOX_DEAD for NULL and in a forked child.
+ */
+mote_sandbox_state mote_sandbox_state_get(const mote_sandbox *sandbox);
+
+/**
+ * Return what a sandbox has counted.
+ *
+ * Units: microseconds where the name says so, else counts.
+ * Owner: the caller owns *stats.
+ * Threads: one at a time per sandbox.
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STRUCT_SIZE, MOTE_E_BUSY, MOTE_E_FORKED.
+ */
+MOTE_NODISCARD mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox,
+                                                  mote_sandbox_stats *stats, mote_error *err);
+
+/**
+ * Return the name of the driver that runs a sandbox, such as "kvm".
+ *
+ * Units: none.
+ * Owner: the library; the text lives as long as the library is loaded.
+ * Threads: any.
+ * Errors: none; "" for NULL.
+ */
+const char *mote_sandbox_driver(const mote_sandbox *sandbox);
+
+/**
+ * Destroy a sandbox and give its memory back; NULL is a no-op.
+ *
+ * In a child after fork() it releases the child's copies.
+ *
+ * Units: none.
+ * Owner: the sandbox and every result it gave are gone.
+ * Threads: one at a time per sandbox.
+ * Errors: MOTE_E_BUSY (a call is running, also when called by a host function of that call):
+ * nothing is released.
+ */
+mote_status mote_sandbox_destroy(mote_sandbox *sandbox);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
