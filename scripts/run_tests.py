@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs test programs (cmocka) and pytest suites; counts every case, and says what was skipped."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+TAP_PLAN = re.compile(r"^\s*1\.\.(\d+)")
+TAP_SKIP = re.compile(r"^(?:not )?ok \d+ # SKIP (.+)$")
+TAP_CASE = re.compile(r"^(not ok|ok) \d+ - (.+)$")
+TAP_GROUP = re.compile(r"^# (not ok|ok) - ")
+PYTEST_NO_TESTS = 5
+DETAIL_LINES = 60
+
+
+@dataclass
+class Case:
+    """One case: its name, its outcome and, unless it passed, why."""
+
+    name: str
+    outcome: str
+    detail: str = ""
+
+
+@dataclass
+class Result:
+    """What one program or suite gave."""
+
+    name: str
+    cases: list = field(default_factory=list)
+    seconds: float = 0.0
+    output: str = ""
+
+    def count(self, outcome):
+        return sum(case.outcome == outcome for case in self.cases)
+
+    def fail(self, reason):
+        self.cases.append(Case(self.name, FAILED, reason))
+
+
+def run_limited(command, limit_s, environment):
+    """Runs a command in a process group of its own; returns (status or None, output)."""
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+            try:
+                status = process.wait(limit_s)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                # Whatever the command left behind in its group must not outlive it.
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        output.seek(0)
+        return status, output.read().decode("utf-8", "replace")
+
+
+def parse_tap(text, result):
+    """Reads the cases of a cmocka program; returns how many its plans announced.
+
+    What a case prints stands before its line, and the last of that is a skip's reason; why it
+    failed stands after it, in comments.
+    """
+    planned = 0
+    printed = []
+    for line in text.splitlines():
+        plan, skip, case = TAP_PLAN.match(line), TAP_SKIP.match(line), TAP_CASE.match(line)
+        if plan:
+            planned += int(plan[1])
+        elif skip:
+            reason = printed[-1].strip() if printed else "no reason given"
+            result.cases.append(Case(skip[1].strip(), SKIPPED, reason))
+        elif case:
+            outcome = PASSED if case[1] == "ok" else FAILED
+            result.cases.append(Case(case[2].strip(), outcome))
+        elif line.startswith("# ") and result.cases and not TAP_GROUP.match(line):
+            result.cases[-1].detail += line[2:] + "\n"
+        else:
+            printed.append(line)
+            continue
+        printed = []
+    return planned
+
+
+def status_text(status):
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
+def run_program(path, limit_s, name):
+    """Runs one cmocka program. A crash, a hang or a missing case is one failure more."""
+    result = Result(name)
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    # Address randomisation off: gcc 12's ThreadSanitizer does not start on kernels that use more
+    # than 28 random bits.
+    prefix = ["setarch", "-R"] if "tsan" in path.parts else []
+    started = time.monotonic()
+    status, result.output = run_limited([*prefix, str(path)], limit_s, environment)
+    result.seconds = time.monotonic() - started
+    planned = parse_tap(result.output, result)
+    if status is None:
+        result.fail(f"still running after {limit_s:g} s; killed")
+    elif status != 0 and not result.count(FAILED):
+        result.fail(f"{status_text(status)}, but no case failed")
+    elif status < 0:
+        result.fail(status_text(status))
+    elif not result.cases:
+        result.fail("ran no case")
+    elif len(result.cases) != planned and not result.count(FAILED):
+        result.fail(f"{planned} cases planned, {len(result.cases)} reported")
+    return result
+
+
+def junit_case(node):
+    name = f"{node.get('classname', '')}.{node.get('name', '')}"
+    for tag, outcome in (("failure", FAILED), ("error", FAILED), ("skipped", SKIPPED)):
+        found = node.find(tag)
+        if found is not None:
+            text = found.get("message", "") if outcome == SKIPPED else (found.text or "")
+            return Case(name, outcome, text)
+    return Case(name, PASSED)
+
+
+def run_suite(path, limit_s, name):
+    """Runs one pytest folder or file, with its results read from JUnit XML."""
+    result = Result(name)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                   f"--junitxml={report}", str(path)]  # fmt: skip
+        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+        started = time.monotonic()
+        status, result.output = run_limited(command, limit_s, environment)
+        result.seconds = time.monotonic() - started
+        if report.exists():
+            root = ElementTree.parse(report).getroot()
+            result.cases = [junit_case(node) for node in root.iter("testcase")]
+    if status is None:
+        result.fail(f"still running after {limit_s:g} s; killed")
+    elif status == PYTEST_NO_TESTS or (status == 0 and not result.cases):
+        result.fail("ran no case")
+    elif status != 0 and not result.count(FAILED):
+        result.fail(f"pytest: {status_text(status)}")
+    return result
+
+
+def find_programs(folder):
+    """Every executable file of a folder, as (runner, path, name)."""
+    if not folder.is_dir():
+        sys.exit(f"run_tests: no folder {folder}; build first")
+    lane = folder.parent.name if folder.parent.name in ("asan", "tsan", "debug") else ""
+    paths = sorted(p for p in folder.iterdir() if p.is_file() and os.access(p, os.X_OK))
+    return [(run_program, path, f"{lane}:{path.name}" if lane else path.name) for path in paths]
+
+
+def find_suites(folder):
+    """Every entry of a folder that holds pytest files, as (runner, path, name)."""
+    found = []
+    for entry in sorted(folder.iterdir()):
+        is_file = entry.is_file() and re.fullmatch(r"test_.*\.py", entry.name)
+        if is_file or (entry.is_dir() and any(entry.rglob("test_*.py"))):
+            found.append((run_suite, entry, f"{folder.name}/{entry.name}"))
+    return found
+
+
+def show(result):
+    mark = "FAIL" if result.count(FAILED) else "ok"
+    skipped = f", {result.count(SKIPPED)} skipped" if result.count(SKIPPED) else ""
+    passed = result.count(PASSED)
+    print(f"{mark:4} {result.name:40} {passed:5} passed{skipped} ({result.seconds:.1f} s)")
+    if not result.count(FAILED):
+        return
+    for case in result.cases:
+        if case.outcome == FAILED:
+            print(f"     failed: {case.name}")
+            for line in case.detail.splitlines()[-DETAIL_LINES:]:
+                print(f"       {line}")
+    tail = result.output.splitlines()[-DETAIL_LINES:]
+    print(f"     last {len(tail)} lines of its output:")
+    for line in tail:
+        print(f"       {line}")
+
+
+def read_allowed_skips(path):
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+
+def show_skips(results, allowed):
+    """Lists the skipped cases with their reasons; returns how many the list does not allow."""
+    unexpected = 0
+    skips = [(r.name, c) for r in results for c in r.cases if c.outcome == SKIPPED]
+    if skips:
+        print("skipped:")
+    for name, case in skips:
+        label = f"{name} {case.name}"
+        is_unexpected = allowed is not None and label not in allowed
+        unexpected += is_unexpected
+        print(f"  {label}: {case.detail}{' (UNEXPECTED)' if is_unexpected else ''}")
+    return unexpected
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", action="append", default=[], type=Path, metavar="FOLDER",
+                        help="run every executable in FOLDER (may be given again)")  # fmt: skip
+    parser.add_argument("--suites", action="append", default=[], type=Path, metavar="FOLDER",
+                        help="run the pytest suites in FOLDER (may be given again)")  # fmt: skip
+    parser.add_argument("--allowed-skips", metavar="FILE",
+                        help="fail for a skip that is not a line of FILE")  # fmt: skip
+    parser.add_argument("--limit", type=float, default=300, metavar="SECONDS",
+                        help="time limit of one program; a suite has twice that")  # fmt: skip
+    parser.add_argument("names", nargs="*", help="only what has one of these in its name")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    sys.stdout.reconfigure(line_buffering=True)
+    allowed = read_allowed_skips(arguments.allowed_skips) if arguments.allowed_skips else None
+    work = [job for folder in arguments.programs for job in find_programs(folder)]
+    work += [job for folder in arguments.suites for job in find_suites(folder)]
+    if arguments.names:
+        work = [job for job in work if any(name in job[2] for name in arguments.names)]
+    if not work:
+        sys.exit("run_tests: nothing to run")
+    results = []
+    for runner, path, name in work:
+        limit_s = arguments.limit * (2 if runner is run_suite else 1)
+        results.append(runner(path.absolute(), limit_s, name))
+        show(results[-1])
+    unexpected = show_skips(results, allowed)
+    totals = {o: sum(r.count(o) for r in results) for o in (PASSED, FAILED, SKIPPED)}
+    print(f"{totals[PASSED]} passed, {totals[FAILED]} failed, {totals[SKIPPED]} skipped")
+    return 1 if totals[FAILED] or unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

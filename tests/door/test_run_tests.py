@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test runner counts right: a passing, failing, skipping, crashing and hanging program."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2]
+RUNNER = SOURCE / "scripts" / "run_tests.py"
+
+PROGRAM = """
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void test_passes(void **state)
+{
+    (void)state;
+}
+static void test_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(1, 2);
+}
+static void test_skips(void **state)
+{
+    (void)state;
+    printf("there is no /dev/none\\n");
+    skip();
+}
+static void test_aborts(void **state)
+{
+    (void)state;
+    abort();
+}
+static void test_hangs(void **state)
+{
+    (void)state;
+    sleep(1000);
+}
+static void test_exits(void **state)
+{
+    (void)state;
+    exit(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passes),
+#ifdef SECOND
+        SECOND,
+#endif
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+#ifdef STATUS
+    return STATUS;
+#endif
+    return failed;
+}
+"""
+
+
+@pytest.fixture
+def compile_program(tmp_path):
+    """Compiles PROGRAM with the given macros into tmp_path/programs."""
+    source = tmp_path / "program.c"
+    source.write_text(PROGRAM)
+    (tmp_path / "programs").mkdir()
+
+    def build(name, *macros):
+        target = tmp_path / "programs" / name
+        command = ["gcc", *(f"-D{m}" for m in macros), "-o", target, source, "-lcmocka"]
+        subprocess.run(command, check=True)
+        return target
+
+    return build
+
+
+def run(*arguments, **variables):
+    environment = dict(os.environ, **variables)
+    environment.pop("CMOCKA_MESSAGE_OUTPUT", None)
+    return subprocess.run(
+        [sys.executable, RUNNER, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def totals(done):
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last_line(done))
+    assert match, done.stdout + done.stderr
+    return tuple(map(int, match.groups()))
+
+
+def last_line(done):
+    return done.stdout.splitlines()[-1]
+
+
+def test_passing_program(tmp_path, compile_program):
+    compile_program("good", "SECOND=cmocka_unit_test(test_passes)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (2, 0, 0)
+    assert done.returncode == 0
+
+
+def test_failing_case_is_counted_and_shown(tmp_path, compile_program):
+    compile_program("bad", "SECOND=cmocka_unit_test(test_fails)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (1, 1, 0)
+    assert done.returncode == 1
+    assert "failed: test_fails" in done.stdout
+    assert "0x1 != 0x2" in done.stdout
+
+
+def test_skip_is_counted_with_its_reason(tmp_path, compile_program):
+    compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (1, 0, 1)
+    assert done.returncode == 0
+    assert "skipping test_skips: there is no /dev/none" in done.stdout
+
+
+def test_skip_that_no_list_allows_fails_the_run(tmp_path, compile_program):
+    compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
+    allowed = tmp_path / "allowed"
+    allowed.write_text("# nothing\n")
+    done = run("--programs", tmp_path / "programs", "--allowed-skips", allowed)
+    assert totals(done) == (1, 0, 1)
+    assert done.returncode == 1
+    assert "UNEXPECTED" in done.stdout
+    allowed.write_text("skipping test_skips\n")
+    done = run("--programs", tmp_path / "programs", "--allowed-skips", allowed)
+    assert done.returncode == 0
+
+
+def test_crash_is_one_failure_and_keeps_what_passed(tmp_path, compile_program):
+    compile_program("crashing", "SECOND=cmocka_unit_test(test_aborts)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (1, 1, 0)
+    assert done.returncode == 1
+    assert "SIGABRT" in done.stdout
+
+
+def test_hang_is_one_failure(tmp_path, compile_program):
+    compile_program("hanging", "SECOND=cmocka_unit_test(test_hangs)")
+    done = run("--programs", tmp_path / "programs", "--limit", "1")
+    assert totals(done)[1] == 1
+    assert done.returncode == 1
+    assert "still running after 1 s" in done.stdout
+
+
+def test_early_exit_with_status_0_is_one_failure(tmp_path, compile_program):
+    compile_program("leaving", "SECOND=cmocka_unit_test(test_exits)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done)[1] == 1
+    assert done.returncode == 1
+
+
+def test_bad_status_after_good_cases_is_one_failure(tmp_path, compile_program):
+    compile_program("leaking", "STATUS=23")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (1, 1, 0)
+    assert "exit status 23" in done.stdout
+
+
+def test_program_without_a_case_is_one_failure(tmp_path):
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    program = folder / "empty"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    done = run("--programs", folder)
+    assert totals(done) == (0, 1, 0)
+    assert done.returncode == 1
+
+
+def test_names_choose(tmp_path, compile_program):
+    compile_program("good")
+    compile_program("bad", "SECOND=cmocka_unit_test(test_fails)")
+    done = run("--programs", tmp_path / "programs", "--", "goo")
+    assert totals(done) == (1, 0, 0)
+    assert run("--programs", tmp_path / "programs", "--", "nothing").returncode != 0
+
+
+def test_missing_folder_is_an_error(tmp_path):
+    done = run("--programs", tmp_path / "none")
+    assert done.returncode != 0
+    assert "build first" in done.stderr
+
+
+def test_pytest_suite_is_counted(tmp_path):
+    suite = tmp_path / "suites" / "small"
+    suite.mkdir(parents=True)
+    (suite / "test_small.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert 1 == 2\n"
+        "def test_away(): pytest.skip('there is no /dev/none')\n"
+    )
+    done = run("--suites", tmp_path / "suites")
+    assert totals(done) == (1, 1, 1)
+    assert done.returncode == 1
+    assert "there is no /dev/none" in done.stdout
+
+
+def test_pytest_suite_that_does_not_load_is_a_failure(tmp_path):
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "test_broken.py").write_text("import no_such_module_anywhere\n")
+    done = run("--suites", tmp_path / "suites")
+    assert totals(done)[1] == 1
+    assert done.returncode == 1
+
+
+def test_pytest_suite_without_a_case_is_a_failure(tmp_path):
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "test_empty.py").write_text("")
+    done = run("--suites", tmp_path / "suites")
+    assert totals(done) == (0, 1, 0)
+    assert done.returncode == 1
