@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs clang-tidy over every C file that the build compiles, on all processors."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tree
+
+
+def compiled_files(build):
+    database = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    paths = {Path(entry["file"]).resolve() for entry in database}
+    ours = {(tree.ROOT / path).resolve() for path in tree.files(".c")}
+    return sorted(paths & ours)
+
+
+def run_tidy(path, build):
+    command = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option",
+               str(path)]  # fmt: skip
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode == 0 and "warning:" not in done.stdout:
+        return ""
+    return done.stdout + done.stderr
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=Path, required=True, metavar="FOLDER")
+    build = parser.parse_args().build
+    paths = compiled_files(build)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outputs = list(pool.map(lambda path: run_tidy(path, build), paths))
+    problems = [text for text in outputs if text]
+    if not paths:
+        problems.append(f"{build}/compile_commands.json names no file of the tree")
+    return tree.report("tidy", problems, f"{len(paths)} files")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
