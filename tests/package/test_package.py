@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stranger installs mote, and builds and runs the README's own example with what is there."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
+
+WANTED_FILES = [
+    "bin/mote",
+    "bin/mote-cc",
+    "include/mote/mote.h",
+    "include/mote_guest/guest.h",
+    "lib/libmote.a",
+    "lib/libmote.so",
+    "lib/libmote.so.0",
+    "lib/pkgconfig/mote.pc",
+    "lib/cmake/mote/mote-config.cmake",
+]
+
+CMAKE_PROJECT = """
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(mote 0.1 REQUIRED COMPONENTS shared static guest)
+add_executable(host_shared host.c)
+target_link_libraries(host_shared PRIVATE mote::shared)
+add_executable(host_static host.c)
+target_link_libraries(host_static PRIVATE mote::static)
+mote_add_guest(hello hello.c)
+"""
+
+
+def run(command, **options):
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def readme_block(name):
+    """The C block of the README that follows the line which names a file."""
+    text = (SOURCE / "README.md").read_text(encoding="utf-8")
+    match = re.search(rf"^.*{re.escape(name)}.*\n+```c\n(.*?)^```$", text, re.M | re.S)
+    assert match, f"README.md has no line with {name} and a ```c block after it"
+    return match[1]
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    """An installed mote that was moved after the installation."""
+    folder = tmp_path_factory.mktemp("install")
+    run(["cmake", "--install", BUILD, "--prefix", folder / "first"])
+    return (folder / "first").rename(folder / "moved")
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory, prefix):
+    """A folder with the README's two files, and the guest compiled by the installed mote-cc."""
+    folder = tmp_path_factory.mktemp("example")
+    (folder / "hello.c").write_text(readme_block("hello.c"))
+    (folder / "host.c").write_text(readme_block("host.c"))
+    run([prefix / "bin" / "mote-cc", "hello.c", "-o", "hello.elf"], cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def hypervisor():
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        pytest.skip("/dev/kvm cannot be opened for reading and writing")
+
+
+def pkg_config(prefix, *arguments):
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
+    return run(["pkg-config", *arguments, "mote"], env=environment).split()
+
+
+def run_example(program, folder, prefix):
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(prefix / "lib"))
+    return run([program, "hello.elf"], cwd=folder, env=environment)
+
+
+@pytest.mark.parametrize("name", WANTED_FILES)
+def test_installed(prefix, name):
+    assert (prefix / name).exists()
+
+
+def test_no_internal_header_is_installed(prefix):
+    folders = {path.name for path in (prefix / "include").iterdir()}
+    assert folders == {"mote", "mote_guest"}
+
+
+def test_pkg_config_version(prefix):
+    assert pkg_config(prefix, "--modversion") == ["0.1.0"]
+
+
+def test_soname(prefix):
+    dynamic = run(["readelf", "-d", prefix / "lib" / "libmote.so"])
+    assert "[libmote.so.0]" in dynamic
+
+
+def test_guest_of_readme_is_what_the_tool_lists(prefix, example):
+    listed = run([prefix / "bin" / "mote", "list", "hello.elf"], cwd=example)
+    assert listed.strip()
+
+
+def test_host_of_readme_with_pkg_config(prefix, example, hypervisor):
+    flags = pkg_config(prefix, "--cflags", "--libs")
+    run(["gcc", "-Wall", "-Werror", "host.c", *flags, "-o", "host"], cwd=example)
+    assert run_example(example / "host", example, prefix)
+
+
+def test_host_of_readme_linked_statically(prefix, example, hypervisor):
+    flags = pkg_config(prefix, "--static", "--cflags", "--libs")
+    run(["gcc", "-static", "host.c", *flags, "-o", "host-static"], cwd=example)
+    assert run([example / "host-static", "hello.elf"], cwd=example)
+
+
+def test_host_and_guest_of_readme_with_cmake(prefix, example, tmp_path, hypervisor):
+    for name in ("hello.c", "host.c"):
+        (tmp_path / name).write_text((example / name).read_text())
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE_PROJECT)
+    build = tmp_path / "build"
+    run(["cmake", "-S", tmp_path, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}"])
+    run(["cmake", "--build", build])
+    assert (build / "hello.elf").exists()
+    expected = run_example(build / "host_shared", build, prefix)
+    assert expected
+    assert run([build / "host_static", "hello.elf"], cwd=build) == expected
+
+
+def test_cmake_refuses_an_unknown_component(prefix, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(stranger C)\n"
+        "find_package(mote REQUIRED COMPONENTS nonsense)\n"
+    )
+    done = subprocess.run(
+        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "nonsense" in done.stderr
