@@ -7,10 +7,16 @@
  * Builders write front to back into the caller's buffer and never read it back, so that the buffer
  * may be memory that a guest can change. Every scalar is aligned relative to the message's first
  * byte. The size returned is a multiple of 8 and counts the size prefix; the prefix itself holds
- * the size less 4, as FlatBuffers wants it. 0 means: does not fit.
+ * the size less 4, as FlatBuffers wants it. 0 means: does not fit, or is no message that a reader
+ * would take (no call type, a type that cannot stand there, too many parameters). What was written
+ * up to then stays in the buffer; nothing behind room is touched, and nothing of what a returned
+ * size counts is left as it was. Bytes values start at a multiple of 8.
  *
- * Readers verify everything before they return a view into the message. A reader of bytes that a
- * guest can change must be given a private copy.
+ * Readers verify everything before they return a view into the message; what a reader refuses
+ * leaves its outputs untouched and sets the fault, which an accepted message leaves alone. A reader
+ * of bytes that a guest can change must be given a private copy. Texts and vectors may be shared
+ * inside a message, but what a message names may exceed its own size by no more than 4 KiB in all,
+ * so that a small message never unfolds into a large one. Views live as long as the message.
  */
 #ifndef MOTE_WIRE_WIRE_H
 #define MOTE_WIRE_WIRE_H
@@ -19,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The longest message, prefix included: FlatBuffers count with 31 bits. */
+#define MT_WIRE_MAX_BYTES 0x7FFFFFF8u
 /* The most parameters that a call or a definition may carry on the wire. */
 #define MT_WIRE_MAX_PARAMETERS 16u
 /* The most definitions in one HostFunctionDetails. */
@@ -92,11 +100,13 @@ struct mt_wire_definition {
 
 /* Why a reader refused a message. */
 struct mt_wire_fault {
-    const char *field; /* static text: "root", "vtable", "function_name", ... */
+    const char *field; /* static text: "prefix", "vtable", "function_name", ... */
     uint64_t value;    /* what stood there */
 };
 
-/* The schema's numbers for a type. false for a type that cannot stand there. */
+/* The numbers of a type in the schema's enums ParameterType and ReturnType, and back; in the unions
+ * ParameterValue and ReturnValue each number is one more. false for a type that cannot stand there
+ * and for a number that is none. */
 bool mt_wire_parameter_number(enum mt_wire_type type, uint8_t *number);
 bool mt_wire_return_number(enum mt_wire_type type, uint8_t *number);
 bool mt_wire_parameter_type(uint8_t number, enum mt_wire_type *type);
@@ -105,7 +115,8 @@ bool mt_wire_return_type(uint8_t number, enum mt_wire_type *type);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629). */
 bool mt_wire_utf8_is_valid(const uint8_t *text, size_t len);
 
-/* Builders. to must be aligned to 8. Texts given must be UTF-8. */
+/* Builders. to must be aligned to 8. Texts given must be UTF-8. A view of length 0 may have no
+ * data. Definitions must be given sorted by name, byte by byte. */
 size_t mt_wire_build_call(uint8_t *to, size_t room, const struct mt_wire_call *call);
 size_t mt_wire_build_result(uint8_t *to, size_t room, const struct mt_wire_value *value);
 size_t mt_wire_build_error(uint8_t *to, size_t room, const struct mt_wire_error *error);
@@ -113,23 +124,28 @@ size_t mt_wire_build_log(uint8_t *to, size_t room, const struct mt_wire_log *log
 size_t mt_wire_build_definitions(uint8_t *to, size_t room,
                                  const struct mt_wire_definition *definitions, size_t n);
 
-/* The sizes that the builders would return given room enough; 0 when the size cannot be told. */
+/* The sizes that the builders would return given room enough; 0 for what no room is enough. */
 size_t mt_wire_call_bytes(const struct mt_wire_call *call);
 size_t mt_wire_result_bytes(const struct mt_wire_value *value);
 
 /* A bytes result built in place: begin says where the bytes go and how many fit, end finishes the
- * message around the len bytes that were stored there. begin returns NULL when not even an empty
- * result fits. */
+ * message around the len bytes that were stored there; begin writes nothing. begin returns NULL
+ * when not even an empty result fits, end 0 when len does not fit. Both must be given the same to
+ * and room. The message is the one that mt_wire_build_result() makes of these bytes. */
 uint8_t *mt_wire_begin_bytes_result(uint8_t *to, size_t room, size_t *bytes_room);
 size_t mt_wire_end_bytes_result(uint8_t *to, size_t room, size_t len);
 
 /* Readers: message points at the size prefix, which must be consistent with len (prefix + 4 <=
- * len); what lies after it is ignored. The message must be aligned to 8. */
+ * len); what lies behind that is ignored. The message may lie at any address. Scalars, texts and
+ * bytes that are absent read as 0 and empty, and an absent vector as one without elements; absent
+ * names, values of unions and texts of a log record are refused. Only as many params are written as
+ * n_params says. */
 bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *call,
                        struct mt_wire_fault *fault);
 bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
                          struct mt_wire_fault *fault);
-/* An all-zero message reads as code 0 with an empty text (record, section 5.1). */
+/* A cleared buffer, 8 bytes of zero at least, reads as code 0 with an empty text (record, section
+ * 5.1). Codes are not judged. */
 bool mt_wire_read_error(const uint8_t *message, size_t len, struct mt_wire_error *error,
                         struct mt_wire_fault *fault);
 bool mt_wire_read_log(const uint8_t *message, size_t len, struct mt_wire_log *log,
@@ -137,7 +153,7 @@ bool mt_wire_read_log(const uint8_t *message, size_t len, struct mt_wire_log *lo
 /* Verifies all definitions; *n is how many there are. */
 bool mt_wire_read_definitions(const uint8_t *message, size_t len, size_t *n,
                               struct mt_wire_fault *fault);
-/* Reads one definition of a message that mt_wire_read_definitions() accepted. */
+/* Reads one definition, and verifies no more than what leads to it. index from *n on is refused. */
 bool mt_wire_read_definition(const uint8_t *message, size_t len, size_t index,
                              struct mt_wire_definition *definition, struct mt_wire_fault *fault);
 
