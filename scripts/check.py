@@ -23,6 +23,8 @@ CHECKS = [
      [PYTHON, "scripts/check_symbols.py", "--build", "{build}"]),
     ("shell", "shellcheck has nothing to say",
      ["shellcheck", "dev", ".ci/run", ".ci/bare_debian"]),
+    ("clang", "clang builds everything without a warning",
+     [PYTHON, "scripts/check_clang.py", "--build", "{build}"]),
     ("tidy", "clang-tidy has nothing to say", [PYTHON, "scripts/check_tidy.py", "--build", "{build}"]),
 ]  # fmt: skip
 
