@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mote inspect: a guest file's facts and the memory map that a sandbox of it has. */
+#include "tools/mote/command.h"
+
+#include "tools/mote/arguments.h"
+#include "tools/mote/guest_file.h"
+#include "tools/mote/output.h"
+#include "tools/mote/report.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inspection {
+    const struct options *options;
+    mote_image_facts facts;
+    mote_region *regions;
+    size_t n_regions;
+};
+
+/* "rwx", a dash for each right that is missing. */
+static const char *rights_text(uint32_t rights, char to[4])
+{
+    to[0] = (rights & MOTE_RIGHT_READ) != 0 ? 'r' : '-';
+    to[1] = (rights & MOTE_RIGHT_WRITE) != 0 ? 'w' : '-';
+    to[2] = (rights & MOTE_RIGHT_EXECUTE) != 0 ? 'x' : '-';
+    to[3] = '\0';
+    return to;
+}
+
+static void print_facts_json(struct json *json, const mote_image_facts *facts)
+{
+    json_text(json, "format", "ELF");
+    json_text(json, "machine", "x86-64");
+    json_unsigned(json, "file_bytes", facts->file_bytes);
+    json_unsigned(json, "loaded_bytes", facts->loaded_bytes);
+    json_unsigned(json, "segments", facts->n_segments);
+    json_unsigned(json, "relocations", facts->n_relocations);
+    json_unsigned(json, "functions", facts->n_functions);
+    json_address(json, "entry", facts->entry);
+    json_unsigned(json, "heap_bytes", facts->heap_bytes);
+    json_unsigned(json, "stack_bytes", facts->stack_bytes);
+    json_bool(json, "symbols", facts->has_symbols);
+}
+
+static void print_region_json(struct json *json, const mote_region *region)
+{
+    char rights[4];
+    json_open(json, NULL, '{');
+    json_text(json, "name", region->name);
+    json_address(json, "start", region->start);
+    json_address(json, "end", region->start + region->len_bytes);
+    json_unsigned(json, "size", region->len_bytes);
+    json_text(json, "rights", rights_text(region->rights, rights));
+    json_close(json, '}');
+}
+
+static int print_json(const struct inspection *inspection)
+{
+    struct json json = {0};
+    char abi[24];
+    json_open(&json, NULL, '{');
+    json_bool(&json, "ok", true);
+    json_text(&json, "file", options_guest(inspection->options));
+    json_text(&json, "abi", guest_file_abi_name(&inspection->facts, abi));
+    print_facts_json(&json, &inspection->facts);
+    json_open(&json, "regions", '[');
+    for (size_t i = 0; i < inspection->n_regions; i++)
+        print_region_json(&json, &inspection->regions[i]);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    return report_json_end(&json, 0);
+}
+
+static mote_status print_facts(const mote_image_facts *facts, mote_error *err)
+{
+    char text[1024];
+    char abi[24];
+    int n = snprintf(
+        text, sizeof(text),
+        "format       ELF, x86-64, %" PRIu64 " bytes\n"
+        "abi          %s\n"
+        "functions    %" PRIu32 "%s\n"
+        "loaded       %" PRIu64 " bytes, %" PRIu32 " segments, %" PRIu32 " relocations\n"
+        "entry        +0x%" PRIx64 "\n"
+        "asks for     heap %" PRIu64 ", stack %" PRIu64 "\n"
+        "symbols      %s\n\n",
+        facts->file_bytes, guest_file_abi_name(facts, abi), facts->n_functions,
+        facts->abi == MOTE_ABI_HYPERLIGHT_0_1 ? " declared: they register at run time" : "",
+        facts->loaded_bytes, facts->n_segments, facts->n_relocations, facts->entry,
+        facts->heap_bytes, facts->stack_bytes, facts->has_symbols ? "yes" : "no");
+    return output_result(text, (size_t)n, err);
+}
+
+static mote_status print_regions(const struct inspection *inspection, mote_error *err)
+{
+    char line[256];
+    char rights[4];
+    int n =
+        snprintf(line, sizeof(line), "%-21s %10s  %-6s  %s\n", "gpa", "size", "rights", "region");
+    mote_status status = output_result(line, (size_t)n, err);
+    for (size_t i = 0; i < inspection->n_regions && status == MOTE_OK; i++) {
+        const mote_region *region = &inspection->regions[i];
+        n = snprintf(line, sizeof(line),
+                     "0x%08" PRIx64 "-0x%08" PRIx64 " %10" PRIu64 "  %-6s  %s\n", region->start,
+                     region->start + region->len_bytes, region->len_bytes,
+                     rights_text(region->rights, rights), region->name);
+        status = output_result(line, (size_t)n, err);
+    }
+    return status;
+}
+
+static int print_text(const struct inspection *inspection)
+{
+    mote_error err;
+    mote_status status = print_facts(&inspection->facts, &err);
+    if (status == MOTE_OK)
+        status = print_regions(inspection, &err);
+    return status == MOTE_OK ? 0 : report_error(inspection->options, &err, NULL);
+}
+
+/* The map is the one that `mote call` has without arguments. */
+static mote_status examine(struct inspection *inspection, const mote_image *image, mote_error *err)
+{
+    const struct arguments none = {.n_values = 0};
+    mote_config config = options_config(inspection->options, arguments_input_bytes(&none, ""));
+    inspection->facts.struct_size = sizeof(inspection->facts);
+    mote_status status = mote_image_facts_get(image, &inspection->facts, err);
+    if (status == MOTE_OK)
+        status = guest_file_map(image, &config, &inspection->regions, &inspection->n_regions, err);
+    return status;
+}
+
+int command_inspect(const struct options *options)
+{
+    mote_error err;
+    mote_image *image = NULL;
+    struct inspection inspection = {.options = options};
+    int exit_status = 0;
+    mote_status status = guest_file_open(options_guest(options), &image, &err);
+    if (status == MOTE_OK)
+        status = examine(&inspection, image, &err);
+    if (status != MOTE_OK)
+        exit_status = report_error(options, &err, NULL);
+    else
+        exit_status = options->json ? print_json(&inspection) : print_text(&inspection);
+    free(inspection.regions);
+    mote_image_unref(image);
+    return exit_status;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filling an error record for what the program itself finds wrong. */
+#ifndef MOTE_TOOLS_MOTE_USAGE_H
+#define MOTE_TOOLS_MOTE_USAGE_H
+
+#include <mote/error.h>
+
+/* MOTE_E_USAGE about one word of the command line, or about none where argument is NULL. */
+mote_status usage_fail(mote_error *err, const char *argument, const char *format, ...)
+    MOTE_PRINTF(3, 4);
+
+/* A failed system call: the text is "OPERATION: what the errno means". */
+mote_status host_fail(mote_error *err, mote_status code, int os_errno, const char *operation);
+
+/* MOTE_E_MEMORY. */
+mote_status memory_fail(mote_error *err);
+
+#endif
