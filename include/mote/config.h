@@ -50,7 +50,7 @@ typedef void (*mote_print_fn)(void *context, const char *text, size_t len_bytes)
  * Replace malloc, realloc and free for one image and its sandboxes.
  *
  * allocate and reallocate return NULL when there is no memory, which becomes
- * MOTE_E_MEMORY. They may be called by several threads at once, and not by a
+ * MOTE_E_MEMORY; blocks are aligned to 16. They may be called by several threads at once, and not by a
  * warm call. Guest memory does not come from here: the driver maps it.
  */
 typedef struct mote_allocator {

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* <mote/sandbox.h> and <mote/host_function.h>: arguments, process, guard and state are checked here,
+ * in this order, then one call goes inward. */
+#include "host/base/error.h"
+#include "host/base/text.h"
+#include "host/os/process.h"
+#include "host/sandbox/operations.h"
+#include <mote/mote.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Coming in ---- */
+
+static mote_status check_process(const mote_sandbox *sandbox, mote_error *err)
+{
+    if (mt_process_is(sandbox->process_mark))
+        return MOTE_OK;
+    return mt_fail(err, MOTE_E_FORKED, "the sandbox was created by the parent process");
+}
+
+static mote_status check_state(const mote_sandbox *sandbox, mote_sandbox_state wanted,
+                               mote_error *err)
+{
+    mote_sandbox_state state = (mote_sandbox_state)atomic_load(&sandbox->state);
+    if (state == wanted)
+        return MOTE_OK;
+    switch (state) {
+    case MOTE_SANDBOX_POISONED:
+        return mt_fail(err, MOTE_E_POISONED, "the sandbox is poisoned by an earlier error");
+    case MOTE_SANDBOX_DEAD:
+        return mt_fail(err, MOTE_E_POISONED, "the sandbox is dead since an earlier error");
+    case MOTE_SANDBOX_CREATED:
+        return mt_fail(err, MOTE_E_STATE, "the sandbox is not initialised yet");
+    case MOTE_SANDBOX_READY:
+        break;
+    }
+    return mt_fail(err, MOTE_E_STATE, "the sandbox is initialised already");
+}
+
+/* Claim the sandbox for an operation that needs it in a state. On success the guard is held. */
+static mote_status come_in(mote_sandbox *sandbox, mote_sandbox_state wanted, mote_error *err)
+{
+    mote_status status = check_process(sandbox, err);
+    if (status != MOTE_OK)
+        return status;
+    if (!mt_guard_claim(&sandbox->guard))
+        return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call");
+    status = check_state(sandbox, wanted, err);
+    if (status != MOTE_OK)
+        mt_guard_release(&sandbox->guard);
+    return status;
+}
+
+static mote_status succeed(mote_status status, mote_error *err)
+{
+    if (status == MOTE_OK && err != NULL)
+        err->code = MOTE_OK;
+    return status;
+}
+
+/* ---- Operations ---- */
+
+mote_status mote_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
+                                mote_error *err)
+{
+    if (image == NULL || out == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "image or out is NULL");
+    return succeed(mt_sandbox_create(image, config, out, err), err);
+}
+
+mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
+                                  mote_error *err)
+{
+    if (sandbox == NULL || function == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox or function is NULL");
+    mote_status status = come_in(sandbox, MOTE_SANDBOX_CREATED, err);
+    if (status != MOTE_OK)
+        return status;
+    status = mt_sandbox_register(sandbox, function, err);
+    mt_guard_release(&sandbox->guard);
+    return succeed(status, err);
+}
+
+mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err)
+{
+    if (sandbox == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox is NULL");
+    mote_status status = come_in(sandbox, MOTE_SANDBOX_CREATED, err);
+    if (status != MOTE_OK)
+        return status;
+    return succeed(mt_sandbox_init_run(sandbox, err), err);
+}
+
+mote_status mote_open(const char *path, const mote_config *config, mote_sandbox **out,
+                      mote_error *err)
+{
+    mote_image *image;
+    mote_sandbox *sandbox;
+    if (path == NULL || out == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "path or out is NULL");
+    mote_status status = mote_image_open(path, NULL, &image, err);
+    if (status != MOTE_OK)
+        return status;
+    status = mote_sandbox_create(image, config, &sandbox, err);
+    mote_image_unref(image);
+    if (status != MOTE_OK)
+        return status;
+    status = mote_sandbox_init(sandbox, err);
+    if (status != MOTE_OK) {
+        mote_sandbox_destroy(sandbox);
+        return status;
+    }
+    *out = sandbox;
+    return MOTE_OK;
+}
+
+static mote_status check_call(const mote_sandbox *sandbox, const char *function,
+                              const mote_value *args, size_t n_args, mote_type returns,
+                              mote_error *err)
+{
+    if (sandbox == NULL || function == NULL || (args == NULL && n_args > 0))
+        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox, function or args is NULL");
+    if (n_args > MOTE_MAX_PARAMETERS)
+        return mt_fail(err, MOTE_E_ARGUMENT, "%zu arguments are more than %d", n_args,
+                       MOTE_MAX_PARAMETERS);
+    if ((unsigned)returns > MOTE_TYPE_ANY)
+        return mt_fail(err, MOTE_E_ARGUMENT, "returns is no type: %d", (int)returns);
+    if (function[0] == '\0' || !mt_utf8_is_valid(function, strlen(function)))
+        return mt_fail(err, MOTE_E_ARGUMENT, "the function's name is empty or not UTF-8");
+    return MOTE_OK;
+}
+
+mote_status mote_call(mote_sandbox *sandbox, const char *function, const mote_value *args,
+                      size_t n_args, mote_type returns, mote_value *result, mote_error *err)
+{
+    mote_status status = check_call(sandbox, function, args, n_args, returns, err);
+    if (status == MOTE_OK)
+        status = come_in(sandbox, MOTE_SANDBOX_READY, err);
+    if (status != MOTE_OK)
+        return status;
+    return succeed(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err), err);
+}
+
+mote_status mote_sandbox_cancel(mote_sandbox *sandbox)
+{
+    if (sandbox == NULL)
+        return MOTE_E_ARGUMENT;
+    if (!mt_process_is(sandbox->process_mark))
+        return MOTE_E_FORKED;
+    mt_guard_cancel(&sandbox->guard, sandbox->driver, sandbox->machine);
+    return MOTE_OK;
+}
+
+mote_sandbox_state mote_sandbox_state_get(const mote_sandbox *sandbox)
+{
+    if (sandbox == NULL || !mt_process_is(sandbox->process_mark))
+        return MOTE_SANDBOX_DEAD;
+    return (mote_sandbox_state)atomic_load(&sandbox->state);
+}
+
+mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox, mote_sandbox_stats *stats,
+                                   mote_error *err)
+{
+    if (sandbox == NULL || stats == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox or stats is NULL");
+    if (stats->struct_size != sizeof(*stats))
+        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_sandbox_stats has struct_size %zu, not %zu",
+                       stats->struct_size, sizeof(*stats));
+    mote_status status = check_process(sandbox, err);
+    if (status != MOTE_OK)
+        return status;
+    if (!mt_guard_is_idle(&sandbox->guard))
+        return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call");
+    *stats = sandbox->stats;
+    stats->struct_size = sizeof(*stats);
+    return MOTE_OK;
+}
+
+const char *mote_sandbox_driver(const mote_sandbox *sandbox)
+{
+    return sandbox != NULL ? sandbox->driver->name : "";
+}
+
+mote_status mote_sandbox_destroy(mote_sandbox *sandbox)
+{
+    if (sandbox == NULL)
+        return MOTE_OK;
+    /* In a forked child whoever was inside stayed with the parent. */
+    bool is_copy = !mt_process_is(sandbox->process_mark);
+    if (!mt_guard_claim(&sandbox->guard) && !is_copy)
+        return MOTE_E_BUSY;
+    mt_sandbox_destroy(sandbox);
+    return MOTE_OK;
+}
+
+mote_status mote_host_fail(mote_error *err, uint64_t code, const char *format, ...)
+{
+    if (err == NULL)
+        return MOTE_E_HOST_FUNCTION;
+    char message[MOTE_ERROR_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    size_t len = n < 0 ? 0 : strnlen(message, sizeof(message));
+    err->code = MOTE_E_HOST_FUNCTION;
+    err->guest_code = code;
+    mt_utf8_copy_lossy(err->message, sizeof(err->message), message, len);
+    return MOTE_E_HOST_FUNCTION;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a driver must do: run one guest's virtual CPU over regions of memory, and say why it
+ * stopped. A driver knows regions, registers and exits, nothing else; it decides nothing and calls
+ * nobody. To add one: fill the table, add a line to drivers.c.
+ */
+#ifndef MOTE_HOST_DRIVER_DRIVER_H
+#define MOTE_HOST_DRIVER_DRIVER_H
+
+#include "host/base/alloc.h"
+#include "host/base/region.h"
+#include <mote/driver.h>
+
+/* All that a driver is told about the sandboxes of one image and configuration. */
+struct mt_plan {
+    const struct mt_region *regions; /* ascending; live as long as what is prepared from them */
+    size_t n_regions;
+    uint64_t tables_start;     /* guest address of the page-table area */
+    uint64_t tables_len_bytes; /* its size */
+    uint64_t exception_stack;  /* end of the stack that exceptions are delivered on */
+    uint64_t double_fault_stack; /* end of the stack for a fault in the monitor itself */
+};
+
+/* Registers to start a guest with. All others, and the vector state, are reset. */
+struct mt_registers {
+    uint64_t rip;
+    uint64_t rsp;
+    uint64_t rcx;
+    uint64_t rdx;
+    uint64_t r8;
+    uint64_t r9;
+};
+
+enum mt_exit_kind {
+    MT_EXIT_PORT,        /* the guest wrote to a port, or tried something like it */
+    MT_EXIT_FAULT,       /* the guest raised an exception */
+    MT_EXIT_INTERRUPTED, /* a signal came: a deadline, a kick, or neither */
+    MT_EXIT_DIED         /* the virtual CPU stopped and cannot go on */
+};
+
+struct mt_exit {
+    enum mt_exit_kind kind;
+    struct {
+        uint16_t number;
+        uint8_t value;
+        uint8_t size_bytes; /* of one access; 1 is the only one that the ABI has */
+        uint32_t count;     /* of accesses; likewise */
+        bool is_in;
+    } port;
+    struct {
+        uint8_t vector;
+        uint32_t error_code; /* 0 where the vector has none */
+        uint64_t address;    /* CR2, for vector 14 */
+        uint64_t rip;
+        uint64_t rsp;
+        bool is_syscall; /* the guest used `syscall`: rip is where */
+    } fault;
+    char died[96]; /* one line on what happened */
+};
+
+/* One virtual CPU and its memory; each driver has its own. */
+struct mt_machine;
+
+struct mt_driver {
+    const char *name;
+    const char *isolation;
+    bool is_hardware;
+
+    /* Fill a report that is zeroed but for struct_size. Opens and closes what it needs. */
+    void (*examine)(mote_driver_report *report);
+
+    /* Make what all sandboxes of a plan share. Any thread. */
+    mote_status (*prepare)(const struct mt_plan *plan, const mote_allocator *allocator, void **out,
+                           mote_error *err);
+    void (*unprepare)(void *prepared);
+
+    /* Make a machine; *window is its private memory, zeroed. prepared must outlive it. */
+    mote_status (*create)(void *prepared, struct mt_machine **out, struct mt_window *window,
+                          mote_error *err);
+    /* is_copy: in a forked child, where only descriptors and heap are ours to release. */
+    void (*destroy)(struct mt_machine *machine, bool is_copy);
+
+    /* Let the next run start at these registers, with everything that ring 3 can change reset. */
+    void (*enter)(struct mt_machine *machine, const struct mt_registers *registers);
+
+    /* Say that the calling thread is going to run the machine, until about deadline_ns. */
+    mote_status (*begin)(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
+
+    /* Run, or go on, until the guest needs the host or a signal comes. Only after begin. */
+    mote_status (*run)(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
+
+    /* Make the run that is going on, or the next one, end with MT_EXIT_INTERRUPTED. From any thread
+     * between begin and the end of the call; async-signal-safe. */
+    void (*kick)(struct mt_machine *machine);
+
+    /* System calls made since creation to run the machine. */
+    uint64_t (*n_system_calls)(const struct mt_machine *machine);
+};
+
+#endif

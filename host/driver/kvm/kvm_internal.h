@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of the KVM driver.
+ *
+ *   prepare.c        what all machines of a plan share: /dev/kvm, CPUID, one mapping of monitor
+ *                    pages and page tables
+ *   monitor_pages.c  GDT, IDT, TSS, gates, stub page, vector image
+ *   page_tables.c    page tables from regions
+ *   machine.c        VM, memory slots, private memory, life and death
+ *   task_type.c      the self-test that tells what TR must look like
+ *   vcpu.c           special registers, entering ring 3, running
+ *   exit.c           what an exit of KVM means
+ *   examine.c        what KVM can do on this host
+ */
+#ifndef MOTE_HOST_DRIVER_KVM_KVM_INTERNAL_H
+#define MOTE_HOST_DRIVER_KVM_KVM_INTERNAL_H
+
+#include "abi/memory_map.h"
+#include "host/driver/kvm/kvm.h"
+#include "host/os/alarm.h"
+#include <linux/kvm.h>
+
+/* Guest addresses of the monitor's supervisor pages. The first and last page of the monitor's range
+ * stay unmapped. */
+#define MT_KVM_GATES (MT_MONITOR_START + 0x1000)
+#define MT_KVM_TABLES (MT_MONITOR_START + 0x2000) /* GDT, TSS and its I/O bitmap */
+#define MT_KVM_IDT (MT_MONITOR_START + 0x3000)
+/* The slot that backs them, the stub page and the vector image. */
+#define MT_KVM_MONITOR_SLOT_START MT_KVM_GATES
+#define MT_KVM_MONITOR_SLOT_END (MT_VECTOR_IMAGE + MT_VECTOR_IMAGE_MAX_BYTES)
+#define MT_KVM_MONITOR_SLOT_BYTES (MT_KVM_MONITOR_SLOT_END - MT_KVM_MONITOR_SLOT_START)
+
+/* Where LSTAR points: behind the gates, on a page that ring 3 cannot reach. On kvm_pvm `syscall`
+ * jumps there without leaving ring 3, and faults. */
+#define MT_KVM_SYSCALL_LANDING (MT_KVM_GATES + 0x800)
+
+/* Selectors in the GDT. */
+enum {
+    MT_KVM_KERNEL_CODE = 0x10,
+    MT_KVM_KERNEL_DATA = 0x18,
+    MT_KVM_USER_DATA = 0x28 | 3,
+    MT_KVM_USER_CODE = 0x30 | 3,
+    MT_KVM_TASK = 0x40
+};
+
+#define MT_KVM_TSS_OFFSET 0x100u /* in the page at MT_KVM_TABLES */
+#define MT_KVM_GDT_BYTES 0x50u
+#define MT_KVM_IDT_BYTES 0x1000u
+#define MT_KVM_PORTS 256u /* covered by the I/O bitmap; higher ones lie past the TSS limit */
+#define MT_KVM_TSS_BYTES (0x68u + MT_KVM_PORTS / 8 + 1)
+
+#define MT_KVM_MAX_CPUID 128u
+
+struct mt_kvm_prepared {
+    const struct mt_plan *plan;
+    mote_allocator allocator;
+    int kvm_fd;
+    size_t run_bytes;        /* size of the mapping of struct kvm_run */
+    uint8_t *monitor;        /* MT_KVM_MONITOR_SLOT_BYTES, then the page tables */
+    uint8_t *tables;         /* plan->tables_len_bytes */
+    uint64_t xcr0;           /* of the guest */
+    uint64_t cr4;            /* of the guest */
+    struct kvm_cpuid2 *cpuid;
+    uint64_t private_start;  /* guest address of the private memory */
+    uint64_t private_len_bytes;
+    const uint8_t *shared;   /* pages that all sandboxes share, at shared_start; may be none */
+    uint64_t shared_start;
+    uint64_t shared_len_bytes;
+};
+
+struct mt_machine {
+    const struct mt_kvm_prepared *prepared;
+    int vm_fd;
+    int vcpu_fd;
+    struct kvm_run *run;
+    uint8_t *reserved;        /* host range with guards on both sides of the private memory */
+    size_t reserved_bytes;
+    uint8_t *private_memory;
+    struct kvm_sregs ring3;   /* what the special registers are set to on entry */
+    struct mt_alarm *alarm;   /* of the thread that ran it last; NULL before the first run */
+    uint64_t deadline_ns;
+    uint64_t n_system_calls;
+};
+
+void mt_kvm_fill_monitor(uint8_t *monitor, const struct mt_plan *plan);
+
+/* Write page tables for the plan's regions and the monitor. MOTE_E_BUG when the area is too small
+ * for them. */
+mote_status mt_kvm_fill_tables(uint8_t *tables, const struct mt_plan *plan,
+                               uint64_t vector_image_bytes, mote_error *err);
+
+mote_status mt_kvm_prepare(const struct mt_plan *plan, const mote_allocator *allocator, void **out,
+                           mote_error *err);
+void mt_kvm_unprepare(void *prepared);
+
+/* Open /dev/kvm and check that it is one. MOTE_E_NO_HYPERVISOR. */
+mote_status mt_kvm_open(int *kvm_fd, mote_error *err);
+
+/* The type field of TR that this host takes: found by a self-test at the first machine of the
+ * process. */
+mote_status mt_kvm_task_type(uint8_t *task_type, mote_error *err);
+
+mote_status mt_kvm_create(void *prepared, struct mt_machine **out, struct mt_window *window,
+                          mote_error *err);
+mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t task_type,
+                                struct mt_machine **out, mote_error *err);
+void mt_kvm_destroy(struct mt_machine *machine, bool is_copy);
+
+/* Give a new vCPU its CPUID, special registers, XCR0 and MSRs. */
+mote_status mt_kvm_set_up_vcpu(struct mt_machine *machine, uint8_t task_type, mote_error *err);
+/* Let the next run start at these registers, in ring 3, as they are. */
+void mt_kvm_set_registers(struct mt_machine *machine, const struct kvm_regs *registers);
+void mt_kvm_enter(struct mt_machine *machine, const struct mt_registers *registers);
+mote_status mt_kvm_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
+mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
+void mt_kvm_kick(struct mt_machine *machine);
+
+/* Say what the exit in machine->run means. */
+void mt_kvm_read_exit(const struct mt_machine *machine, struct mt_exit *out);
+
+void mt_kvm_examine(mote_driver_report *report);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Machines: a VM with one vCPU, its memory slots, its private memory. */
+#include "host/driver/kvm/kvm_internal.h"
+
+#include "host/base/error.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum slot { SLOT_MONITOR, SLOT_TABLES, SLOT_SHARED, SLOT_PRIVATE };
+
+/* ---- Private memory ---- */
+
+/* Reserve address space so that host and guest addresses agree modulo 2 MiB, which large pages
+ * need, with at least one inaccessible page on either side. */
+static mote_status map_private(struct mt_machine *machine, mote_error *err)
+{
+    uint64_t len_bytes = machine->prepared->private_len_bytes;
+    size_t reserved_bytes = len_bytes + 2 * MT_LARGE_PAGE_BYTES;
+    void *reserved = mmap(NULL, reserved_bytes, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reserved == MAP_FAILED)
+        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of guest memory");
+    machine->reserved = reserved;
+    machine->reserved_bytes = reserved_bytes;
+    uint64_t first = (uint64_t)(uintptr_t)reserved + MT_PAGE_BYTES;
+    uint64_t shift = (machine->prepared->private_start - first) % MT_LARGE_PAGE_BYTES;
+    machine->private_memory = machine->reserved + MT_PAGE_BYTES + shift;
+    if (mprotect(machine->private_memory, len_bytes, PROT_READ | PROT_WRITE) != 0)
+        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of guest memory");
+    if (madvise(reserved, reserved_bytes, MADV_DONTFORK) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    return MOTE_OK;
+}
+
+/* Touch pages ahead of the guest. Kernels before 5.14 do not know the advice: then the guest's own
+ * first touch does it, later and slower. Out of memory must be told now, not by a signal later. */
+static mote_status populate(uint8_t *start, uint64_t len_bytes, mote_error *err)
+{
+    if (len_bytes > 0 && madvise(start, len_bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL)
+        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "madvise(MADV_POPULATE_WRITE)");
+    return MOTE_OK;
+}
+
+/* Regions that touch are populated by one call. */
+static mote_status populate_regions(const struct mt_machine *machine, mote_error *err)
+{
+    const struct mt_kvm_prepared *prepared = machine->prepared;
+    uint64_t start = 0;
+    uint64_t end = 0;
+    for (size_t i = 0; i < prepared->plan->n_regions; i++) {
+        const struct mt_region *region = &prepared->plan->regions[i];
+        if (region->populate_start == region->populate_end)
+            continue;
+        uint64_t region_start = region->start + region->populate_start;
+        if (region_start != end) {
+            mote_status status = populate(machine->private_memory + (start - prepared->private_start),
+                                          end - start, err);
+            if (status != MOTE_OK)
+                return status;
+            start = region_start;
+        }
+        if (start == 0)
+            start = region_start;
+        end = region->start + region->populate_end;
+    }
+    return populate(machine->private_memory + (start - prepared->private_start), end - start, err);
+}
+
+/* Ask for 2 MiB pages behind the regions that are mapped by them. Only advice: a host that has none
+ * to give serves the same memory in small pages. */
+static void advise_large_pages(const struct mt_machine *machine)
+{
+    const struct mt_kvm_prepared *prepared = machine->prepared;
+    for (size_t i = 0; i < prepared->plan->n_regions; i++) {
+        const struct mt_region *region = &prepared->plan->regions[i];
+        uint64_t start = (region->start + MT_LARGE_PAGE_BYTES - 1) & ~(MT_LARGE_PAGE_BYTES - 1ull);
+        uint64_t end = (region->start + region->len_bytes) & ~(MT_LARGE_PAGE_BYTES - 1ull);
+        if (region->use_large_pages && end > start)
+            madvise(machine->private_memory + (start - prepared->private_start), end - start,
+                    MADV_HUGEPAGE);
+    }
+}
+
+/* ---- Memory slots ---- */
+
+struct slot_facts {
+    enum slot number;
+    uint32_t flags;
+    uint64_t start;
+    uint64_t len_bytes;
+    const uint8_t *host;
+};
+
+static mote_status set_slots(const struct mt_machine *machine, mote_error *err)
+{
+    const struct mt_kvm_prepared *prepared = machine->prepared;
+    const struct mt_plan *plan = prepared->plan;
+    /* Page tables are never in a READONLY slot: hardware counts a table walk as a write. */
+    const struct slot_facts slots[] = {
+        {SLOT_MONITOR, KVM_MEM_READONLY, MT_KVM_MONITOR_SLOT_START, MT_KVM_MONITOR_SLOT_BYTES,
+         prepared->monitor},
+        {SLOT_TABLES, 0, plan->tables_start, plan->tables_len_bytes, prepared->tables},
+        {SLOT_SHARED, KVM_MEM_READONLY, prepared->shared_start, prepared->shared_len_bytes,
+         prepared->shared},
+        {SLOT_PRIVATE, 0, prepared->private_start, prepared->private_len_bytes,
+         machine->private_memory},
+    };
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        struct kvm_userspace_memory_region slot = {
+            .slot = slots[i].number,
+            .flags = slots[i].flags,
+            .guest_phys_addr = slots[i].start,
+            .memory_size = slots[i].len_bytes,
+            .userspace_addr = (uint64_t)(uintptr_t)slots[i].host,
+        };
+        if (slot.memory_size == 0)
+            continue;
+        if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) != 0)
+            return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_SET_USER_MEMORY_REGION");
+    }
+    return MOTE_OK;
+}
+
+/* ---- Life and death ---- */
+
+/* Without this KVM may patch `vmcall` and `vmmcall` into each other in guest code. Older kernels
+ * cannot be told; the write then faults on the read-only code page, which is reported. */
+static void keep_code_unpatched(const struct mt_machine *machine)
+{
+#if defined(KVM_CAP_DISABLE_QUIRKS2) && defined(KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
+    struct kvm_enable_cap capability = {.cap = KVM_CAP_DISABLE_QUIRKS2,
+                                        .args = {KVM_X86_QUIRK_FIX_HYPERCALL_INSN}};
+    ioctl(machine->vm_fd, KVM_ENABLE_CAP, &capability);
+#else
+    (void)machine;
+#endif
+}
+
+static mote_status make_vcpu(struct mt_machine *machine, mote_error *err)
+{
+    machine->vcpu_fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, 0);
+    if (machine->vcpu_fd < 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_CREATE_VCPU");
+    size_t run_bytes = machine->prepared->run_bytes;
+    void *run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, machine->vcpu_fd, 0);
+    if (run == MAP_FAILED)
+        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the vCPU");
+    machine->run = run;
+    if (madvise(run, run_bytes, MADV_DONTFORK) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    return MOTE_OK;
+}
+
+mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t task_type,
+                                struct mt_machine **out, mote_error *err)
+{
+    struct mt_machine *machine = mt_alloc_zero(&prepared->allocator, sizeof(*machine));
+    if (machine == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for a machine");
+    *machine = (struct mt_machine){.prepared = prepared, .vm_fd = -1, .vcpu_fd = -1};
+    mote_status status = map_private(machine, err);
+    if (status == MOTE_OK) {
+        advise_large_pages(machine);
+        status = populate_regions(machine, err);
+    }
+    if (status == MOTE_OK) {
+        machine->vm_fd = ioctl(prepared->kvm_fd, KVM_CREATE_VM, 0);
+        if (machine->vm_fd < 0)
+            status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_CREATE_VM");
+    }
+    if (status == MOTE_OK) {
+        keep_code_unpatched(machine);
+        status = set_slots(machine, err);
+    }
+    if (status == MOTE_OK)
+        status = make_vcpu(machine, err);
+    if (status == MOTE_OK)
+        status = mt_kvm_set_up_vcpu(machine, task_type, err);
+    if (status != MOTE_OK) {
+        mt_kvm_destroy(machine, false);
+        return status;
+    }
+    *out = machine;
+    return MOTE_OK;
+}
+
+mote_status mt_kvm_create(void *prepared, struct mt_machine **out, struct mt_window *window,
+                          mote_error *err)
+{
+    uint8_t task_type;
+    mote_status status = mt_kvm_task_type(&task_type, err);
+    if (status == MOTE_OK)
+        status = mt_kvm_make_machine(prepared, task_type, out, err);
+    if (status != MOTE_OK)
+        return status;
+    const struct mt_kvm_prepared *known = prepared;
+    *window = (struct mt_window){.host = (*out)->private_memory,
+                                 .start = known->private_start,
+                                 .len_bytes = known->private_len_bytes};
+    return MOTE_OK;
+}
+
+void mt_kvm_destroy(struct mt_machine *machine, bool is_copy)
+{
+    if (machine == NULL)
+        return;
+    if (machine->alarm != NULL && !is_copy)
+        mt_alarm_release(machine->alarm);
+    if (machine->run != NULL && !is_copy)
+        munmap(machine->run, machine->prepared->run_bytes);
+    if (machine->vcpu_fd >= 0)
+        close(machine->vcpu_fd);
+    if (machine->vm_fd >= 0)
+        close(machine->vm_fd);
+    if (machine->reserved != NULL && !is_copy)
+        munmap(machine->reserved, machine->reserved_bytes);
+    mt_release(&machine->prepared->allocator, machine);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pushing to the input buffer, and judging what lies on the output buffer. */
+#include "host/memory/buffers.h"
+
+#include "abi/memory_map.h"
+#include "host/base/checked.h"
+#include "host/base/error.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define FIRST_ELEMENT MT_BUFFER_HEADER_BYTES
+#define SIZE_PREFIX_BYTES 4u
+
+void mt_buffers_init(struct mt_buffers *buffers, const struct mt_layout *layout,
+                     const struct mt_window *window)
+{
+    *buffers = (struct mt_buffers){
+        .window = *window,
+        .input = layout->start[MT_PLACE_INPUT],
+        .input_bytes = layout->sizes.input,
+        .output = layout->start[MT_PLACE_OUTPUT],
+        .output_bytes = layout->sizes.output,
+    };
+}
+
+void mt_buffers_reset(struct mt_buffers *buffers)
+{
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->input), FIRST_ELEMENT);
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->output), FIRST_ELEMENT);
+    buffers->input_floor = FIRST_ELEMENT;
+}
+
+/* Where the next message of the input buffer is built, and how much room it has. */
+static uint8_t *input_place(const struct mt_buffers *buffers, uint64_t *room)
+{
+    uint64_t taken = buffers->input_floor + MT_BUFFER_BACK_POINTER_BYTES;
+    if (taken > buffers->input_bytes)
+        return NULL;
+    *room = mt_round_down(buffers->input_bytes - taken, 8);
+    return mt_guest_build_at(&buffers->window, mt_gva(buffers->input + buffers->input_floor),
+                             *room);
+}
+
+/* Publish the message of len_bytes that was built there. Returns the offset of what follows it. */
+static uint64_t seal_input(const struct mt_buffers *buffers, uint64_t len_bytes)
+{
+    uint64_t back_pointer_at = buffers->input_floor + len_bytes;
+    uint64_t end = back_pointer_at + MT_BUFFER_BACK_POINTER_BYTES;
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->input + back_pointer_at),
+                       buffers->input_floor);
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->input), end);
+    return end;
+}
+
+static mote_status input_full(const struct mt_buffers *buffers, const char *what, size_t len_bytes,
+                              mote_error *err)
+{
+    return mt_fail(err, MOTE_E_INPUT_FULL,
+                   "%s message of %zu bytes does not fit the input buffer of %" PRIu64 " bytes",
+                   what, len_bytes, buffers->input_bytes);
+}
+
+mote_status mt_buffers_put_call(struct mt_buffers *buffers, const struct mt_wire_call *call,
+                                mote_error *err)
+{
+    uint64_t room = 0;
+    uint8_t *to = input_place(buffers, &room);
+    size_t len_bytes = to != NULL ? mt_wire_build_call(to, room, call) : 0;
+    if (len_bytes == 0)
+        return input_full(buffers, "call", mt_wire_call_bytes(call), err);
+    buffers->input_floor = seal_input(buffers, len_bytes);
+    return MOTE_OK;
+}
+
+mote_status mt_buffers_put_result(const struct mt_buffers *buffers,
+                                  const struct mt_wire_value *result, mote_error *err)
+{
+    uint64_t room = 0;
+    uint8_t *to = input_place(buffers, &room);
+    size_t len_bytes = to != NULL ? mt_wire_build_result(to, room, result) : 0;
+    if (len_bytes == 0)
+        return input_full(buffers, "result", mt_wire_result_bytes(result), err);
+    seal_input(buffers, len_bytes);
+    return MOTE_OK;
+}
+
+static mote_status bad_output(mote_error *err, const char *field, uint64_t value, const char *why)
+{
+    return mt_fail_protocol(err, "output", field, value, "output buffer: %s 0x%" PRIx64 " %s",
+                            field, value, why);
+}
+
+/* The element that ends at offset sp, which is in (FIRST_ELEMENT, output_bytes]. */
+static mote_status element_below(const struct mt_buffers *buffers, uint64_t sp,
+                                 struct mt_element *element, mote_error *err)
+{
+    if (sp < FIRST_ELEMENT + SIZE_PREFIX_BYTES + MT_BUFFER_BACK_POINTER_BYTES)
+        return bad_output(err, "stack pointer", sp, "leaves no room for an element");
+    uint64_t end = sp - MT_BUFFER_BACK_POINTER_BYTES;
+    uint64_t start;
+    if (!mt_guest_read_u64(&buffers->window, mt_gva(buffers->output + end), &start))
+        return bad_output(err, "stack pointer", sp, "is past the end");
+    if (start < FIRST_ELEMENT || start > end - SIZE_PREFIX_BYTES)
+        return bad_output(err, "back pointer", start, "is outside its element");
+    *element = (struct mt_element){.start = start, .end = end};
+    return MOTE_OK;
+}
+
+mote_status mt_buffers_list_output(const struct mt_buffers *buffers, struct mt_element *elements,
+                                   size_t n, size_t *n_found, mote_error *err)
+{
+    uint64_t sp = 0;
+    if (!mt_guest_read_u64(&buffers->window, mt_gva(buffers->output), &sp) || sp < FIRST_ELEMENT ||
+        sp > buffers->output_bytes)
+        return bad_output(err, "stack pointer", sp, "is outside the buffer");
+    size_t found = 0;
+    while (found < n && sp > FIRST_ELEMENT) {
+        mote_status status = element_below(buffers, sp, &elements[found], err);
+        if (status != MOTE_OK)
+            return status;
+        sp = elements[found].start;
+        found++;
+    }
+    *n_found = found;
+    return MOTE_OK;
+}
+
+static mote_status make_room(struct mt_copy *copy, const mote_allocator *allocator,
+                             size_t len_bytes, mote_error *err)
+{
+    if (len_bytes <= copy->room_bytes)
+        return MOTE_OK;
+    /* The old content is not needed: release first, so that both are never held at once. */
+    mt_copy_fini(copy, allocator);
+    copy->data = mt_alloc(allocator, len_bytes);
+    if (copy->data == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory to copy a message of %zu bytes", len_bytes);
+    copy->room_bytes = len_bytes;
+    return MOTE_OK;
+}
+
+mote_status mt_buffers_copy(const struct mt_buffers *buffers, const struct mt_element *element,
+                            const mote_allocator *allocator, struct mt_copy *copy,
+                            size_t *len_bytes, mote_error *err)
+{
+    uint32_t prefix;
+    uint64_t at = buffers->output + element->start;
+    if (!mt_guest_read(&buffers->window, mt_gva(at), &prefix, sizeof(prefix)))
+        return bad_output(err, "back pointer", element->start, "is outside the buffer");
+    uint64_t message_bytes = (uint64_t)prefix + SIZE_PREFIX_BYTES;
+    if (message_bytes > element->end - element->start)
+        return bad_output(err, "size prefix", prefix, "passes the end of its element");
+    mote_status status = make_room(copy, allocator, message_bytes, err);
+    if (status != MOTE_OK)
+        return status;
+    memcpy(copy->data, &prefix, sizeof(prefix));
+    mt_guest_read(&buffers->window, mt_gva(at + SIZE_PREFIX_BYTES), copy->data + SIZE_PREFIX_BYTES,
+                  prefix);
+    *len_bytes = message_bytes;
+    return MOTE_OK;
+}
+
+void mt_buffers_drop_from(const struct mt_buffers *buffers, const struct mt_element *element)
+{
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->output), element->start);
+}
+
+void mt_copy_fini(struct mt_copy *copy, const mote_allocator *allocator)
+{
+    mt_release(allocator, copy->data);
+    *copy = (struct mt_copy){0};
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading and writing memory that a guest can write. */
+#include "host/memory/guest_memory.h"
+
+#include "host/base/checked.h"
+#include <string.h>
+
+static uint8_t *host_of(const struct mt_window *window, struct mt_gva at, uint64_t len_bytes)
+{
+    if (at.value < window->start)
+        return NULL;
+    uint64_t offset = at.value - window->start;
+    return mt_range_ok(offset, len_bytes, window->len_bytes) ? window->host + offset : NULL;
+}
+
+/* The compiler must not read guest memory a second time in place of the copy. */
+static void keep_copy(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
+bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to, uint64_t len_bytes)
+{
+    const uint8_t *host = host_of(window, from, len_bytes);
+    if (host == NULL)
+        return false;
+    memcpy(to, host, len_bytes);
+    keep_copy();
+    return true;
+}
+
+bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint64_t *value)
+{
+    return mt_guest_read(window, from, value, sizeof(*value));
+}
+
+bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
+                    uint64_t len_bytes)
+{
+    uint8_t *host = host_of(window, to, len_bytes);
+    if (host == NULL)
+        return false;
+    if (len_bytes > 0)
+        memcpy(host, from, len_bytes);
+    return true;
+}
+
+bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value)
+{
+    return mt_guest_write(window, to, &value, sizeof(value));
+}
+
+bool mt_guest_zero(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
+{
+    uint8_t *host = host_of(window, to, len_bytes);
+    if (host == NULL)
+        return false;
+    memset(host, 0, len_bytes);
+    return true;
+}
+
+uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
+{
+    return host_of(window, to, len_bytes);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one door to memory that a guest can write. Bytes are copied out, each once, and judged in
+ * host memory; nothing in here trusts a number that stands in guest memory.
+ */
+#ifndef MOTE_HOST_MEMORY_GUEST_MEMORY_H
+#define MOTE_HOST_MEMORY_GUEST_MEMORY_H
+
+#include "host/base/region.h"
+
+/* An address in the guest's address space; cannot be followed by mistake. */
+struct mt_gva {
+    uint64_t value;
+};
+
+static inline struct mt_gva mt_gva(uint64_t value)
+{
+    return (struct mt_gva){value};
+}
+
+/* All return false, and do nothing, when the range is not inside the window. */
+bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to, uint64_t len_bytes);
+bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint64_t *value);
+bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
+                    uint64_t len_bytes);
+bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value);
+bool mt_guest_zero(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes);
+
+/* A place to build a message in. The pointer is for writing only, and for the next statement only:
+ * it is not kept. NULL when the range is not inside the window. */
+uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes);
+
+#endif

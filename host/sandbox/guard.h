@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is inside a sandbox, in one word: nobody, or one operation; and whether a cancel has reached
+ * the call that is running. No lock: a warm call pays two atomic exchanges.
+ *
+ *            claim              start              end
+ *   idle ------------> claimed ------> running ----------> idle
+ *                         |              | cancel            ^
+ *                         | release      v        (waits)    |
+ *                         +--> idle   kicking ---> kicked ---+
+ *
+ * While a cancel is kicking, the call cannot end: so the thread that is kicked is still there, and
+ * no later call can be hit.
+ */
+#ifndef MOTE_HOST_SANDBOX_GUARD_H
+#define MOTE_HOST_SANDBOX_GUARD_H
+
+#include "host/driver/driver.h"
+#include <stdatomic.h>
+
+struct mt_guard {
+    _Atomic unsigned word;
+};
+
+/* Come in; false when somebody is inside. */
+bool mt_guard_claim(struct mt_guard *guard);
+/* Go out again without having run the guest. */
+void mt_guard_release(struct mt_guard *guard);
+/* From here on cancels count. */
+void mt_guard_start(struct mt_guard *guard);
+/* The run is over: waits for a cancel that is being delivered, and goes out. */
+void mt_guard_end(struct mt_guard *guard);
+bool mt_guard_is_cancelled(const struct mt_guard *guard);
+bool mt_guard_is_idle(const struct mt_guard *guard);
+/* Cancel what is running, if anything is. Any thread; async-signal-safe. */
+void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
+                     struct mt_machine *machine);
+
+#endif

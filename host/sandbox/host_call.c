@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answering a host call. */
+#include "host/sandbox/sandbox.h"
+
+#include "host/base/error.h"
+#include "host/base/text.h"
+#include "host/hostfn/marshal.h"
+#include "host/os/clock.h"
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_US 1000u
+
+static void name_function(mote_error *err, const char *name, size_t name_bytes)
+{
+    if (err != NULL)
+        mt_utf8_copy_lossy(err->function, sizeof(err->function), name, name_bytes);
+}
+
+static mote_status unknown(const char *name, size_t name_bytes, const char *why, mote_error *err)
+{
+    char escaped[MOTE_ERROR_NAME_BYTES * 2];
+    mt_escape(escaped, sizeof(escaped), name, name_bytes);
+    mote_status status =
+        mt_fail(err, MOTE_E_HOST_FUNCTION_UNKNOWN, "host function %s %s", escaped, why);
+    name_function(err, name, name_bytes);
+    return status;
+}
+
+static mote_status wrong_arguments(const mote_host_function *function,
+                                   const struct mt_wire_call *call, size_t at, mote_error *err)
+{
+    mote_status status;
+    if (call->n_params != function->n_params)
+        status = mt_fail(err, MOTE_E_HOST_FUNCTION_ARGUMENTS,
+                         "host function %s takes %zu arguments and got %zu", function->name,
+                         function->n_params, call->n_params);
+    else
+        status = mt_fail(err, MOTE_E_HOST_FUNCTION_ARGUMENTS,
+                         "argument %zu of host function %s is %s and got %s", at, function->name,
+                         mote_type_name(function->params[at]),
+                         mote_type_name((mote_type)call->params[at].type));
+    name_function(err, function->name, strlen(function->name));
+    return status;
+}
+
+static mote_status take_arguments(const mote_host_function *function,
+                                  const struct mt_wire_call *call, mote_value *args,
+                                  mote_error *err)
+{
+    if (call->n_params != function->n_params)
+        return wrong_arguments(function, call, 0, err);
+    for (size_t i = 0; i < call->n_params; i++) {
+        if ((int)call->params[i].type != (int)function->params[i])
+            return wrong_arguments(function, call, i, err);
+        args[i] = mt_value_from_wire(&call->params[i]);
+    }
+    return MOTE_OK;
+}
+
+/* A host function's failure carries its own code and text. */
+static mote_status failed(const mote_host_function *function, mote_status returned,
+                          const mote_error *host_err, mote_error *err)
+{
+    char escaped[MOTE_ERROR_TEXT_BYTES];
+    const char *message = host_err->message;
+    if (returned != MOTE_E_HOST_FUNCTION)
+        message = mote_status_meaning(returned);
+    mt_escape(escaped, sizeof(escaped), message, strlen(message));
+    mote_status status = mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed with code %llu: %s",
+                                 function->name, (unsigned long long)host_err->guest_code, escaped);
+    if (err == NULL)
+        return status;
+    name_function(err, function->name, strlen(function->name));
+    err->guest_code = host_err->guest_code;
+    mt_utf8_copy_lossy(err->message, sizeof(err->message), message, strlen(message));
+    return status;
+}
+
+/* Run the function. A run past the limit is noted: the guest will be stopped at its next step. */
+static mote_status run_function(struct mt_run *run, const mote_host_function *function,
+                                const mote_value *args, size_t n_args, mote_value *result,
+                                mote_error *err)
+{
+    mote_error host_err;
+    host_err.code = MOTE_OK;
+    host_err.guest_code = 0;
+    host_err.message[0] = '\0';
+    *result = mote_void();
+    run->sandbox->stats.host_calls++;
+    run->sandbox->stats.last_host_calls++;
+    mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
+    if (returned != MOTE_OK)
+        return failed(function, returned, &host_err, err);
+    uint64_t latest = run->deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
+    if (mt_clock_ns() > latest)
+        run->late_function = function->name;
+    return MOTE_OK;
+}
+
+static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,
+                              const mote_value *result, mote_error *err)
+{
+    struct mt_wire_value wire;
+    char what[MOTE_ERROR_NAME_BYTES + 32];
+    snprintf(what, sizeof(what), "result of host function %s", function->name);
+    if (result->type != function->returns)
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "%s is %s and got %s", what,
+                       mote_type_name(function->returns), mote_type_name(result->type));
+    mote_status status = mt_value_to_wire(result, true, what, &wire, NULL);
+    if (status != MOTE_OK)
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "%s is not valid", what);
+    return mt_buffers_put_result(&sandbox->buffers, &wire, err);
+}
+
+static mote_status read_call(mote_sandbox *sandbox, const struct mt_element *element,
+                             struct mt_wire_call *call, mote_error *err)
+{
+    struct mt_wire_fault fault;
+    size_t len_bytes = 0;
+    mote_status status = mt_buffers_copy(&sandbox->buffers, element, &sandbox->allocator,
+                                         &sandbox->message_copy, &len_bytes, err);
+    if (status != MOTE_OK)
+        return status;
+    if (!mt_wire_read_call(sandbox->message_copy.data, len_bytes, call, &fault))
+        return mt_fail_protocol(err, "output", fault.field, fault.value,
+                                "host call: malformed %s 0x%llx", fault.field,
+                                (unsigned long long)fault.value);
+    if (call->call_type != MT_WIRE_CALL_HOST)
+        return mt_fail_protocol(err, "output", "function_call_type", call->call_type,
+                                "host call: function_call_type %d is not host",
+                                (int)call->call_type);
+    return MOTE_OK;
+}
+
+mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
+                                mote_error *err)
+{
+    mote_sandbox *sandbox = run->sandbox;
+    struct mt_wire_call call;
+    mote_value args[MT_WIRE_MAX_PARAMETERS];
+    mote_value result;
+    mote_status status = read_call(sandbox, element, &call, err);
+    if (status != MOTE_OK)
+        return status;
+    const char *name = (const char *)call.name.data;
+    const mote_host_function *function = mt_registry_find(&sandbox->registry, name, call.name.len);
+    if (function == NULL)
+        return unknown(name, call.name.len, "is not registered", err);
+    bool is_init = atomic_load(&sandbox->state) == MOTE_SANDBOX_CREATED;
+    bool is_print = strcmp(function->name, MT_HOST_PRINT_NAME) == 0;
+    if (is_init && !is_print && !sandbox->settings.host_calls_in_init)
+        return unknown(name, call.name.len, "is not answered while the guest initialises", err);
+    status = take_arguments(function, &call, args, err);
+    if (status == MOTE_OK)
+        status = run_function(run, function, args, call.n_params, &result, err);
+    if (status == MOTE_OK)
+        status = put_result(sandbox, function, &result, err);
+    return status;
+}
+
+mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                          mote_error *err)
+{
+    const mote_sandbox *sandbox = context;
+    const mote_str_view *text = &args[0].as.str;
+    (void)n_args;
+    if (sandbox->settings.print != NULL)
+        sandbox->settings.print(sandbox->settings.print_context, text->data, text->len_bytes);
+    else if (fwrite(text->data, 1, text->len_bytes, stdout) != text->len_bytes)
+        return mote_host_fail(err, 1, "standard output cannot be written");
+    *result = mote_i32((int32_t)text->len_bytes);
+    return MOTE_OK;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating a sandbox, registering its host functions, destroying it. */
+#include "host/sandbox/operations.h"
+
+#include "host/base/error.h"
+#include "host/os/process.h"
+#include <string.h>
+
+/* New memory is zero; what the image has to write to follows. */
+static void load_image(const mote_sandbox *sandbox, const struct mt_window *window)
+{
+    const struct mt_template *template = sandbox->template;
+    uint64_t from = template->layout.private_start - template->layout.start[MT_PLACE_CODE];
+    if (template->private_copy_bytes > 0)
+        mt_guest_write(window, mt_gva(template->layout.private_start), template->placed + from,
+                       template->private_copy_bytes);
+}
+
+static mote_status register_print(mote_sandbox *sandbox, mote_error *err)
+{
+    const mote_host_function print = {
+        .name = MT_HOST_PRINT_NAME,
+        .fn = mt_host_print,
+        .context = sandbox,
+        .returns = MOTE_TYPE_I32,
+        .n_params = 1,
+        .params = {MOTE_TYPE_STR},
+    };
+    return mt_registry_add(&sandbox->registry, &sandbox->allocator, &print, err);
+}
+
+static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_error *err)
+{
+    struct mt_window window;
+    mote_status status =
+        mt_settings_init(&sandbox->settings, config, &sandbox->image->parsed.facts, err);
+    if (status == MOTE_OK)
+        status = mt_settings_driver(config, &sandbox->driver, err);
+    if (status == MOTE_OK)
+        status = mt_process_mark(&sandbox->process_mark, err);
+    if (status == MOTE_OK)
+        status = register_print(sandbox, err);
+    if (status == MOTE_OK)
+        status = mt_template_get(sandbox->image, sandbox->driver, &sandbox->settings.sizes,
+                                 &sandbox->template, err);
+    if (status == MOTE_OK)
+        status = sandbox->driver->create(sandbox->template->prepared, &sandbox->machine, &window,
+                                         err);
+    if (status != MOTE_OK)
+        return status;
+    load_image(sandbox, &window);
+    mt_buffers_init(&sandbox->buffers, &sandbox->template->layout, &window);
+    return MOTE_OK;
+}
+
+mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
+                              mote_error *err)
+{
+    mote_sandbox *sandbox = mt_alloc_zero(&image->parsed.allocator, sizeof(*sandbox));
+    if (sandbox == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for a sandbox");
+    sandbox->allocator = image->parsed.allocator;
+    sandbox->image = image;
+    atomic_fetch_add(&image->n_refs, 1);
+    atomic_init(&sandbox->state, MOTE_SANDBOX_CREATED);
+    mote_status status = fill(sandbox, config, err);
+    if (status != MOTE_OK) {
+        mt_sandbox_destroy(sandbox);
+        return status;
+    }
+    *out = sandbox;
+    return MOTE_OK;
+}
+
+void mt_sandbox_destroy(mote_sandbox *sandbox)
+{
+    mote_image *image = sandbox->image;
+    mote_allocator allocator = sandbox->allocator;
+    if (sandbox->machine != NULL)
+        sandbox->driver->destroy(sandbox->machine, !mt_process_is(sandbox->process_mark));
+    if (sandbox->template != NULL)
+        mt_template_put(image, sandbox->template);
+    mt_registry_fini(&sandbox->registry, &allocator);
+    mt_copy_fini(&sandbox->result_copy, &allocator);
+    mt_copy_fini(&sandbox->message_copy, &allocator);
+    mt_release(&allocator, sandbox);
+    mote_image_unref(image);
+}
+
+static bool has_print_types(const mote_host_function *function)
+{
+    return function->n_params == 1 && function->params[0] == MOTE_TYPE_STR &&
+           function->returns == MOTE_TYPE_I32;
+}
+
+mote_status mt_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
+                                mote_error *err)
+{
+    bool is_print = function->name != NULL && strcmp(function->name, MT_HOST_PRINT_NAME) == 0;
+    if (is_print && !has_print_types(function))
+        return mt_fail(err, MOTE_E_ARGUMENT, "%s has other types than (str) -> i32",
+                       MT_HOST_PRINT_NAME);
+    mote_host_function before = {.name = NULL};
+    if (function->name != NULL) {
+        const mote_host_function *known =
+            mt_registry_find(&sandbox->registry, function->name, strlen(function->name));
+        if (known != NULL)
+            before = *known;
+    }
+    mote_status status = mt_registry_add(&sandbox->registry, &sandbox->allocator, function, err);
+    if (status != MOTE_OK)
+        return status;
+    status = mt_sandbox_publish_definitions(sandbox, err);
+    if (status == MOTE_OK)
+        return MOTE_OK;
+    if (before.name != NULL)
+        (void)mt_registry_add(&sandbox->registry, &sandbox->allocator, &before, NULL);
+    else
+        mt_registry_remove(&sandbox->registry, &sandbox->allocator, function->name);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What host/api asks of a sandbox, once arguments, process and state have been checked. */
+#ifndef MOTE_HOST_SANDBOX_OPERATIONS_H
+#define MOTE_HOST_SANDBOX_OPERATIONS_H
+
+#include "host/sandbox/sandbox.h"
+
+mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
+                              mote_error *err);
+
+/* Nobody else is inside any more. */
+void mt_sandbox_destroy(mote_sandbox *sandbox);
+
+/* The rest is called by who has claimed the guard. The last two give the claim back. */
+
+mote_status mt_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
+                                mote_error *err);
+mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err);
+mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, const mote_value *args,
+                                size_t n_args, mote_type asked, mote_value *result,
+                                mote_error *err);
+
+/* Tell the guest which host functions it may call, in a region that it can only read. Changes
+ * nothing when they do not fit: MOTE_E_DEFINITIONS_FULL. */
+mote_status mt_sandbox_publish_definitions(mote_sandbox *sandbox, mote_error *err);
+
+#endif

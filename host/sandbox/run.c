@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop over exits: the driver says what happened, this file decides what it means. */
+#include "host/sandbox/sandbox.h"
+
+#include "host/base/error.h"
+#include "host/base/text.h"
+#include "host/os/clock.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define NS_PER_US 1000u
+
+mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
+                         uint64_t limit_us, mote_error *err)
+{
+    uint64_t now = mt_clock_ns();
+    *run = (struct mt_run){
+        .sandbox = sandbox,
+        .phase = phase,
+        .limit_us = limit_us,
+        .started_ns = now,
+        .deadline_ns = now + limit_us * NS_PER_US,
+    };
+    mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
+    if (status != MOTE_OK)
+        return status;
+    sandbox->stats.last_exits = 0;
+    sandbox->stats.last_host_calls = 0;
+    mt_guard_start(&sandbox->guard);
+    return MOTE_OK;
+}
+
+/* The state that an outcome leaves behind. */
+static mote_sandbox_state state_after(const struct mt_run *run, mote_status status)
+{
+    bool is_call = strcmp(run->phase, "call") == 0;
+    switch (mote_status_class(status)) {
+    case MOTE_CLASS_NONE:
+        return MOTE_SANDBOX_READY;
+    case MOTE_CLASS_GUEST_ERROR:
+        return is_call ? MOTE_SANDBOX_READY : MOTE_SANDBOX_POISONED;
+    case MOTE_CLASS_USAGE:
+    case MOTE_CLASS_LOAD:
+    case MOTE_CLASS_GUEST_FAULT:
+    case MOTE_CLASS_TIME_LIMIT:
+    case MOTE_CLASS_HOST:
+        break;
+    }
+    bool is_lost = status == MOTE_E_GUEST_DIED || status == MOTE_E_SYSTEM;
+    return is_lost ? MOTE_SANDBOX_DEAD : MOTE_SANDBOX_POISONED;
+}
+
+void mt_run_end(struct mt_run *run, mote_status status)
+{
+    mote_sandbox *sandbox = run->sandbox;
+    sandbox->stats.last_wall_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
+    sandbox->stats.system_calls = sandbox->driver->n_system_calls(sandbox->machine);
+    atomic_store(&sandbox->state, state_after(run, status));
+    mt_guard_end(&sandbox->guard);
+}
+
+static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_error *err)
+{
+    uint64_t elapsed_us = (now - run->started_ns) / NS_PER_US;
+    const char *function = run->late_function != NULL ? run->late_function : "";
+    mote_status status =
+        mt_fail(err, MOTE_E_TIME_LIMIT, "%s limit of %" PRIu64 " us passed, %" PRIu64 " us elapsed%s%s",
+                run->phase, run->limit_us, elapsed_us,
+                run->late_function != NULL ? ", in host function " : "", function);
+    if (err == NULL)
+        return status;
+    err->limit = (mote_limit){"wall", "", run->limit_us, elapsed_us};
+    mt_error_copy(err->limit.phase, sizeof(err->limit.phase), run->phase, strlen(run->phase));
+    mt_error_copy(err->function, sizeof(err->function), function, strlen(function));
+    return status;
+}
+
+static mote_status cancelled(const struct mt_run *run, mote_error *err)
+{
+    uint64_t elapsed_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
+    mote_status status = mt_fail(err, MOTE_E_CANCELLED, "%s cancelled after %" PRIu64 " us",
+                                 run->phase, elapsed_us);
+    if (err == NULL)
+        return status;
+    err->limit = (mote_limit){"cancel", "", run->limit_us, elapsed_us};
+    mt_error_copy(err->limit.phase, sizeof(err->limit.phase), run->phase, strlen(run->phase));
+    return status;
+}
+
+/* A signal ended the run: it may have been the deadline, a cancel, or neither. */
+static mote_status interrupted(const struct mt_run *run, mote_error *err)
+{
+    if (mt_guard_is_cancelled(&run->sandbox->guard))
+        return cancelled(run, err);
+    uint64_t now = mt_clock_ns();
+    return now >= run->deadline_ns ? out_of_time(run, now, err) : MOTE_OK;
+}
+
+static mote_status bad_port(const struct mt_exit *exit, mote_error *err)
+{
+    return mt_fail_protocol(err, "port", exit->port.is_in ? "in" : "out", exit->port.number,
+                            "port %u: %s of %u bytes, %" PRIu32 " times, is not in the ABI",
+                            exit->port.number, exit->port.is_in ? "in" : "out",
+                            exit->port.size_bytes, exit->port.count);
+}
+
+/* The elements that an exit is about: its records, topmost first, and under them its main message,
+ * where the exit has one. */
+static mote_status list_elements(mote_sandbox *sandbox, struct mt_element *elements,
+                                 size_t n_records, size_t n_main, mote_error *err)
+{
+    size_t n_found = 0;
+    if (n_records > MT_MAX_PENDING_RECORDS)
+        return mt_fail_protocol(err, "output", "records", n_records,
+                                "output buffer: %zu records at one exit, more than %u", n_records,
+                                MT_MAX_PENDING_RECORDS);
+    mote_status status = mt_buffers_list_output(&sandbox->buffers, elements, n_records + n_main,
+                                                &n_found, err);
+    if (status == MOTE_OK && n_found < n_records + n_main)
+        return mt_fail_protocol(err, "output", "elements", n_found,
+                                "output buffer: %zu elements where %zu were announced", n_found,
+                                n_records + n_main);
+    return status;
+}
+
+static mote_status take_records(mote_sandbox *sandbox, size_t n_records, mote_error *err)
+{
+    struct mt_element elements[MT_MAX_PENDING_RECORDS + 1];
+    if (n_records == 0)
+        return MOTE_OK;
+    mote_status status = list_elements(sandbox, elements, n_records, 0, err);
+    if (status == MOTE_OK)
+        status = mt_records_deliver(sandbox, elements, n_records, err);
+    if (status == MOTE_OK)
+        mt_buffers_drop_from(&sandbox->buffers, &elements[n_records - 1]);
+    return status;
+}
+
+static mote_status take_host_call(struct mt_run *run, size_t n_records, mote_error *err)
+{
+    mote_sandbox *sandbox = run->sandbox;
+    struct mt_element elements[MT_MAX_PENDING_RECORDS + 1];
+    mote_status status = list_elements(sandbox, elements, n_records, 1, err);
+    if (status == MOTE_OK)
+        status = mt_records_deliver(sandbox, elements, n_records, err);
+    if (status != MOTE_OK)
+        return status;
+    mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
+    return mt_host_call_answer(run, &elements[n_records], err);
+}
+
+/* The panic buffer's text is hostile: as many bytes as we have room for, up to the first NUL. */
+static mote_status aborted(const mote_sandbox *sandbox, uint8_t code, mote_error *err)
+{
+    const struct mt_layout *layout = &sandbox->template->layout;
+    char text[MOTE_ERROR_MESSAGE_BYTES];
+    char message[MOTE_ERROR_MESSAGE_BYTES];
+    char escaped[MOTE_ERROR_TEXT_BYTES];
+    uint64_t len = layout->sizes.guest_panic < sizeof(text) ? layout->sizes.guest_panic
+                                                            : sizeof(text);
+    mt_guest_read(&sandbox->buffers.window, mt_gva(layout->start[MT_PLACE_PANIC]), text, len);
+    size_t n = strnlen(text, len);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        n--;
+    mt_utf8_copy_lossy(message, sizeof(message), text, n);
+    mt_escape(escaped, sizeof(escaped), text, n);
+    mote_status status =
+        mt_fail(err, MOTE_E_GUEST_ABORT, "guest aborted with code %u (%s)%s%s", code,
+                mote_guest_code_name(code), n > 0 ? ": " : "", escaped);
+    if (err == NULL)
+        return status;
+    err->guest_code = code;
+    mt_error_copy(err->message, sizeof(err->message), message, strlen(message));
+    return status;
+}
+
+/* What one exit through a port asks for. *is_done is set when the guest has finished. */
+static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
+                               mote_error *err)
+{
+    if (exit->port.is_in || exit->port.size_bytes != 1 || exit->port.count != 1)
+        return bad_port(exit, err);
+    uint8_t value = exit->port.value;
+    switch (exit->port.number) {
+    case MT_PORT_LOG:
+        return take_records(run->sandbox, value == 0 ? 1 : value, err);
+    case MT_PORT_CALL:
+        return take_host_call(run, value, err);
+    case MT_PORT_ABORT:
+        return aborted(run->sandbox, value, err);
+    case MT_PORT_DONE:
+        *is_done = true;
+        return take_records(run->sandbox, value, err);
+    default:
+        return bad_port(exit, err);
+    }
+}
+
+static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
+                               mote_error *err)
+{
+    if (exit->kind == MT_EXIT_INTERRUPTED)
+        return interrupted(run, err);
+    run->sandbox->stats.exits++;
+    run->sandbox->stats.last_exits++;
+    switch (exit->kind) {
+    case MT_EXIT_PORT:
+        return answer_port(run, exit, is_done, err);
+    case MT_EXIT_FAULT:
+        *is_done = mt_fault_is_finish(run->sandbox->template, exit);
+        return *is_done ? MOTE_OK : mt_fault_report(run->sandbox, exit, err);
+    case MT_EXIT_DIED:
+        return mt_fail(err, MOTE_E_GUEST_DIED, "%s", exit->died);
+    case MT_EXIT_INTERRUPTED:
+        break;
+    }
+    return mt_fail(err, MOTE_E_BUG, "exit of unknown kind %d", (int)exit->kind);
+}
+
+mote_status mt_run_until_done(struct mt_run *run, mote_error *err)
+{
+    mote_sandbox *sandbox = run->sandbox;
+    bool is_done = false;
+    while (!is_done) {
+        struct mt_exit exit;
+        if (mt_guard_is_cancelled(&sandbox->guard))
+            return cancelled(run, err);
+        mote_status status = sandbox->driver->run(sandbox->machine, &exit, err);
+        if (status == MOTE_OK)
+            status = answer_exit(run, &exit, &is_done, err);
+        if (status != MOTE_OK)
+            return status;
+    }
+    return MOTE_OK;
+}

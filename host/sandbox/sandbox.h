@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a sandbox.
+ *
+ *   lifecycle.c  create, register, destroy
+ *   call.c       initialise and call: what happens before and after the guest runs
+ *   check.c      a call against the guest's function table
+ *   run.c        the loop over exits
+ *   host_call.c  answering a host call
+ *   records.c    log records and printed text
+ *   fault.c      from an exception to a cause
+ *   guard.c      one operation at a time; cancel
+ *   settings.c   from mote_config to sizes and limits
+ *   template.c   what sandboxes of one image share
+ */
+#ifndef MOTE_HOST_SANDBOX_SANDBOX_H
+#define MOTE_HOST_SANDBOX_SANDBOX_H
+
+#include "host/hostfn/registry.h"
+#include "host/memory/buffers.h"
+#include "host/sandbox/guard.h"
+#include "host/sandbox/settings.h"
+#include "host/sandbox/template.h"
+#include <mote/sandbox.h>
+
+struct mote_sandbox {
+    mote_allocator allocator;   /* (c) */
+    mote_image *image;          /* (c) */
+    struct mt_template *template; /* (c) */
+    const struct mt_driver *driver; /* (c) */
+    struct mt_machine *machine; /* (c) */
+    struct mt_settings settings; /* (c) */
+    uint64_t process_mark;      /* (c) */
+    struct mt_guard guard;      /* who may touch what is marked (g) */
+    _Atomic int state;          /* mote_sandbox_state: (g) to change, free to read */
+    struct mt_buffers buffers;  /* (g) */
+    struct mt_registry registry; /* (g) */
+    struct mt_copy result_copy; /* (g) the last result's message: the caller's views point here */
+    struct mt_copy message_copy; /* (g) the message that is being looked at */
+    uint64_t dispatch;          /* (g) where a 0.1 guest wants its calls */
+    mote_sandbox_stats stats;   /* (g) */
+    /* (c): set at creation. (g): belongs to whom the guard let in */
+};
+
+/* One run of the guest: its initialisation, or one call. */
+struct mt_run {
+    mote_sandbox *sandbox;
+    const char *phase; /* "init" or "call" */
+    uint64_t limit_us;
+    uint64_t started_ns;
+    uint64_t deadline_ns;
+    const char *late_function; /* the host function that ran past the limit; NULL for none */
+};
+
+/* Begin a run: the calling thread's alarm, the deadline. Cancels count from here on. */
+mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
+                         uint64_t limit_us, mote_error *err);
+/* Let the guest go until it says that it is done, and answer it on the way. */
+mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
+/* End a run that was begun: count, and set the state that an error leaves behind. */
+void mt_run_end(struct mt_run *run, mote_status status);
+
+/* Give out the top n_records elements of the output buffer, oldest first. elements lists them,
+ * topmost first. */
+mote_status mt_records_deliver(mote_sandbox *sandbox, const struct mt_element *elements,
+                               size_t n_records, mote_error *err);
+
+/* Answer the host call in an element. */
+mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
+                                mote_error *err);
+/* HostPrint as every sandbox has it; context is the sandbox. */
+mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                          mote_error *err);
+
+/* Check a call against the guest's table, and settle the type of its result. */
+mote_status mt_check_call(const struct mt_image *image, const char *name, const mote_value *args,
+                          size_t n_args, mote_type asked, mote_type *returns, mote_error *err);
+
+/* Whether a fault is a 0.1 guest's way of saying "finished". */
+bool mt_fault_is_finish(const struct mt_template *template, const struct mt_exit *exit);
+/* Fill the error of a fault. */
+mote_status mt_fault_report(const mote_sandbox *sandbox, const struct mt_exit *exit,
+                            mote_error *err);
+
+#endif

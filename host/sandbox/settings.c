@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings: one table for all sizes and durations. */
+#include "host/sandbox/settings.h"
+
+#include "abi/memory_map.h"
+#include "host/base/error.h"
+#include "host/base/limits.h"
+#include "host/driver/drivers.h"
+#include <inttypes.h>
+#include <string.h>
+
+struct rule {
+    const char *name;
+    uint64_t wanted;
+    uint64_t fallback; /* where wanted is 0 */
+    uint64_t minimum;
+    uint64_t maximum;
+    uint64_t *to;
+};
+
+static mote_status apply(const struct rule *rules, size_t n, mote_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value = rules[i].wanted != 0 ? rules[i].wanted : rules[i].fallback;
+        if (value > rules[i].maximum)
+            return mt_fail(err, MOTE_E_TOO_LARGE, "%s %" PRIu64 " is over the cap of %" PRIu64,
+                           rules[i].name, value, rules[i].maximum);
+        *rules[i].to = value > rules[i].minimum ? value : rules[i].minimum;
+    }
+    return MOTE_OK;
+}
+
+static mote_status apply_sizes(struct mt_settings *settings, const mote_config *config,
+                               const mote_image_facts *facts, mote_error *err)
+{
+    struct mt_sizes *to = &settings->sizes;
+    const struct rule rules[] = {
+        {"input_bytes", config->input_bytes, 0x4000, 0x2000, MT_MAX_BUFFER_BYTES, &to->input},
+        {"output_bytes", config->output_bytes, 0x4000, 0x2000, MT_MAX_BUFFER_BYTES, &to->output},
+        {"host_definitions_bytes", config->host_definitions_bytes, 0x1000, 0x1000,
+         MT_MAX_SMALL_BUFFER_BYTES, &to->host_definitions},
+        {"host_exception_bytes", config->host_exception_bytes, 0x4000, 0x4000,
+         MT_MAX_SMALL_BUFFER_BYTES, &to->host_exception},
+        {"guest_error_bytes", config->guest_error_bytes, 0x100, 0x80, MT_MAX_ERROR_BUFFER_BYTES,
+         &to->guest_error},
+        {"guest_panic_bytes", config->guest_panic_bytes, 0x400, 0x400, MT_MAX_ERROR_BUFFER_BYTES,
+         &to->guest_panic},
+        {"kernel_stack_bytes", config->kernel_stack_bytes, 0x1000, 0x1000,
+         MT_MAX_SMALL_BUFFER_BYTES, &to->kernel_stack},
+        {"stack_bytes", config->stack_bytes, facts->stack_bytes, MT_PAGE_BYTES,
+         MT_MAX_BUFFER_BYTES, &to->stack},
+        {"heap_bytes", config->heap_bytes, facts->heap_bytes, MT_PAGE_BYTES, MT_MAX_BUFFER_BYTES,
+         &to->heap},
+    };
+    return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
+}
+
+static mote_status apply_limits(struct mt_settings *settings, const mote_config *config,
+                                mote_error *err)
+{
+    const struct rule rules[] = {
+        {"time_limit_us", config->time_limit_us, 1000000, 1, MT_MAX_DURATION_US,
+         &settings->time_limit_us},
+        {"init_limit_us", config->init_limit_us, 2000000, 1, MT_MAX_DURATION_US,
+         &settings->init_limit_us},
+        {"cancel_wait_us", config->cancel_wait_us, 100000, 1, MT_MAX_DURATION_US,
+         &settings->cancel_wait_us},
+    };
+    return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
+}
+
+mote_status mt_settings_init(struct mt_settings *settings, const mote_config *config,
+                             const mote_image_facts *facts, mote_error *err)
+{
+    static const mote_config defaults = MOTE_CONFIG_INIT;
+    if (config == NULL)
+        config = &defaults;
+    if (config->struct_size != sizeof(*config))
+        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_config has struct_size %zu, not %zu",
+                       config->struct_size, sizeof(*config));
+    if ((unsigned)config->max_log > MOTE_LOG_TRACE)
+        return mt_fail(err, MOTE_E_ARGUMENT, "max_log %d is no level", (int)config->max_log);
+    struct mt_settings made;
+    memset(&made, 0, sizeof(made));
+    mote_status status = apply_sizes(&made, config, facts, err);
+    if (status == MOTE_OK)
+        status = apply_limits(&made, config, err);
+    if (status != MOTE_OK)
+        return status;
+    made.sizes.executable_heap = config->executable_heap;
+    made.max_log = config->log_is_set ? config->max_log : MOTE_LOG_ERROR;
+    made.host_calls_in_init = config->host_calls_in_init;
+    made.log = config->log;
+    made.log_context = config->log_context;
+    made.print = config->print;
+    made.print_context = config->print_context;
+    *settings = made;
+    return MOTE_OK;
+}
+
+mote_status mt_settings_driver(const mote_config *config, const struct mt_driver **driver,
+                               mote_error *err)
+{
+    if (config == NULL || config->driver == NULL) {
+        *driver = mt_driver_at(0);
+        return MOTE_OK;
+    }
+    const struct mt_driver *named = mt_driver_named(config->driver);
+    if (named == NULL)
+        return mt_fail(err, MOTE_E_DRIVER, "no driver of the name given; there is: %s",
+                       mt_driver_at(0)->name);
+    *driver = named;
+    return MOTE_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the caller's mote_config to settings: defaults, minimums, caps. */
+#ifndef MOTE_HOST_SANDBOX_SETTINGS_H
+#define MOTE_HOST_SANDBOX_SETTINGS_H
+
+#include "host/driver/driver.h"
+#include "host/memory/layout.h"
+
+struct mt_settings {
+    struct mt_sizes sizes;
+    uint64_t time_limit_us;
+    uint64_t init_limit_us;
+    uint64_t cancel_wait_us;
+    mote_log_level max_log;
+    bool host_calls_in_init;
+    mote_log_fn log;
+    void *log_context;
+    mote_print_fn print;
+    void *print_context;
+};
+
+/* config may be NULL. MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */
+mote_status mt_settings_init(struct mt_settings *settings, const mote_config *config,
+                             const mote_image_facts *facts, mote_error *err);
+
+/* The driver that the configuration names, or the first one. MOTE_E_DRIVER. */
+mote_status mt_settings_driver(const mote_config *config, const struct mt_driver **driver,
+                               mote_error *err);
+
+#endif
