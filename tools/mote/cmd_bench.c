@@ -5,6 +5,7 @@
 #include "tools/mote/output.h"
 #include "tools/mote/report.h"
 #include "tools/mote/session.h"
+#include "tools/mote/text.h"
 #include "tools/mote/usage.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -165,19 +166,17 @@ static int print_json(const struct session *session, const struct measurement *m
 static mote_status print_text(const struct session *session, const struct measurement *measurement,
                               mote_error *err)
 {
-    char text[1024];
+    char text[1024] = "";
     char number[FIXED_BYTES];
-    size_t used = (size_t)snprintf(text, sizeof(text), "%" PRIu64 " calls, driver %s\n",
-                                   measurement->n_calls, mote_sandbox_driver(session->sandbox));
+    text_append(text, sizeof(text), "%" PRIu64 " calls, driver %s\n", measurement->n_calls,
+                mote_sandbox_driver(session->sandbox));
     for (size_t i = 0; i < N_PERCENTILES; i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%-13s %12s us\n",
-                                 percentiles[i].name,
-                                 fixed(number, time_at_ns(measurement, percentiles[i].percent)));
+        text_append(text, sizeof(text), "%-13s %12s us\n", percentiles[i].name,
+                    fixed(number, time_at_ns(measurement, percentiles[i].percent)));
     for (size_t i = 0; i < N_COUNTS; i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%-13s %12s per call\n",
-                                 counts[i].name,
-                                 fixed(number, per_call_thousandths(measurement, counts[i].field)));
-    return output_result(text, used, err);
+        text_append(text, sizeof(text), "%-13s %12s per call\n", counts[i].name,
+                    fixed(number, per_call_thousandths(measurement, counts[i].field)));
+    return output_result(text, strlen(text), err);
 }
 
 static int run(struct session *session, struct measurement *measurement,

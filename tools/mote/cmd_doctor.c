@@ -4,6 +4,7 @@
 
 #include "tools/mote/output.h"
 #include "tools/mote/report.h"
+#include "tools/mote/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,20 +112,20 @@ static int print_json(const struct options *options, const struct diagnosis *dia
 
 static mote_status print_driver(const mote_driver_report *driver, mote_error *err)
 {
-    char text[1024];
-    int n = snprintf(text, sizeof(text), "driver %s: %s; %s%s%s%s\n", driver->name,
-                     driver->works ? "works" : "does not work", driver->isolation,
-                     driver->kind[0] != '\0' ? " (" : "", driver->kind,
-                     driver->kind[0] != '\0' ? ")" : "");
+    char text[1024] = "";
+    text_append(text, sizeof(text), "driver %s: %s; %s", driver->name,
+                driver->works ? "works" : "does not work", driver->isolation);
+    if (driver->kind[0] != '\0')
+        text_append(text, sizeof(text), " (%s)", driver->kind);
+    text_append(text, sizeof(text), "\n");
     if (driver->reason[0] != '\0')
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "  reason: %s\n", driver->reason);
+        text_append(text, sizeof(text), "  reason: %s\n", driver->reason);
     if (driver->advice[0] != '\0')
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "  advice: %s\n", driver->advice);
+        text_append(text, sizeof(text), "  advice: %s\n", driver->advice);
     if (driver->max_sandboxes != 0)
-        n += snprintf(text + n, sizeof(text) - (size_t)n,
-                      "  sandboxes: at most %" PRIu64 " at once in one process\n",
-                      driver->max_sandboxes);
-    return output_result(text, (size_t)n, err);
+        text_append(text, sizeof(text), "  sandboxes: at most %" PRIu64 " at once in one process\n",
+                    driver->max_sandboxes);
+    return output_result(text, strlen(text), err);
 }
 
 static const char *limit_text(rlim_t limit, char to[24])

@@ -6,6 +6,7 @@
 #include "tools/mote/output.h"
 #include "tools/mote/print.h"
 #include "tools/mote/report.h"
+#include "tools/mote/text.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,9 +58,8 @@ static mote_status print_text(const mote_image *image, mote_error *err)
     mote_status status = MOTE_OK;
     const mote_function *function = mote_image_function(image, 0);
     for (size_t i = 1; function != NULL && status == MOTE_OK; i++) {
-        print_signature(line, sizeof(line) - 1, function->name, function->params,
-                        function->n_params, function->returns);
-        strcat(line, "\n");
+        print_signature(line, sizeof(line) - 1, function);
+        text_append(line, sizeof(line), "\n");
         status = output_result(line, strlen(line), err);
         function = mote_image_function(image, i);
     }

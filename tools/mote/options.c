@@ -2,6 +2,7 @@
 /* Options, as one table. */
 #include "tools/mote/options.h"
 
+#include "tools/mote/text.h"
 #include "tools/mote/usage.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -203,8 +204,7 @@ static mote_status set_name(void *field, const struct option *option, const char
     }
     char known[128] = "";
     for (const struct name *name = option->names; name->text != NULL; name++) {
-        strcat(known, " ");
-        strcat(known, name->text);
+        text_append(known, sizeof(known), " %s", name->text);
     }
     return usage_fail(err, value, "%s \"%s\" is none of:%s", option->name, value, known);
 }
@@ -244,8 +244,10 @@ static mote_status parse_option(struct options *options, unsigned int command, i
         return usage_fail(err, word, "%s takes no value", option->name);
     if (*n_taken > n_words)
         return usage_fail(err, word, "%s needs a %s", option->name, option->value);
-    const char *value = equals != NULL ? equals + 1 : words[1];
-    return set_option(options, option, takes_value(option) ? value : NULL, err);
+    const char *value = "";
+    if (takes_value(option))
+        value = equals != NULL ? equals + 1 : words[1];
+    return set_option(options, option, value, err);
 }
 
 static mote_status add_word(struct options *options, const char *word, mote_error *err)

@@ -34,7 +34,7 @@ static struct decimal take_apart(const char *scientific)
         if (*at >= '0' && *at <= '9')
             decimal.digits[decimal.n_digits++] = *at;
     }
-    decimal.exponent = *at == 'e' ? atoi(at + 1) : 0;
+    decimal.exponent = *at == 'e' ? (int)strtol(at + 1, NULL, 10) : 0;
     while (decimal.n_digits > 1 && decimal.digits[decimal.n_digits - 1] == '0')
         decimal.n_digits--;
     return decimal;
@@ -102,40 +102,70 @@ static void write_decimal(char to[PRINT_NUMBER_BYTES], const struct decimal *dec
 static bool write_special(char to[PRINT_NUMBER_BYTES], double value)
 {
     if (isnan(value))
-        strcpy(to, "nan");
+        snprintf(to, PRINT_NUMBER_BYTES, "nan");
     else if (isinf(value))
-        strcpy(to, value < 0 ? "-inf" : "inf");
+        snprintf(to, PRINT_NUMBER_BYTES, "%s", value < 0 ? "-inf" : "inf");
     else
         return false;
     return true;
 }
 
-void print_f32(char to[PRINT_NUMBER_BYTES], float value)
+/* Whether text reads back as the number, which is an f32 or an f64. */
+typedef bool (*reads_back_fn)(const char *text, double value);
+
+static bool reads_back_f32(const char *text, double value)
 {
-    if (write_special(to, (double)value))
-        return;
+    return strtof(text, NULL) == (float)value;
+}
+
+static bool reads_back_f64(const char *text, double value)
+{
+    return strtod(text, NULL) == value;
+}
+
+/* Add one to the last digit of "d.ddde-dd". A 9 is left alone: with a carry the number would have
+ * fewer digits, and those were tried. */
+static void raise_last_digit(char *scientific)
+{
+    char *last = strchr(scientific, 'e') - 1;
+    if (*last != '9')
+        (*last)++;
+}
+
+/* Write the number with n_digits digits. The nearest such number need not be the one that reads
+ * back: at a power of two the numbers above lie twice as far apart as those below, so that the next
+ * one may. */
+static bool write_digits(char to[PRINT_NUMBER_BYTES], double value, int n_digits,
+                         reads_back_fn reads_back)
+{
+    snprintf(to, PRINT_NUMBER_BYTES, "%.*e", n_digits - 1, value);
+    if (reads_back(to, value))
+        return true;
+    raise_last_digit(to);
+    return reads_back(to, value);
+}
+
+static void print_number(char to[PRINT_NUMBER_BYTES], double value, int max_digits,
+                         reads_back_fn reads_back)
+{
     char scientific[PRINT_NUMBER_BYTES];
-    for (int n_digits = 1; n_digits <= F32_DIGITS; n_digits++) {
-        snprintf(scientific, sizeof(scientific), "%.*e", n_digits - 1, (double)value);
-        if (strtof(scientific, NULL) == value)
-            break;
-    }
+    int n_digits = 1;
+    if (write_special(to, value))
+        return;
+    while (!write_digits(scientific, value, n_digits, reads_back) && n_digits < max_digits)
+        n_digits++;
     struct decimal decimal = take_apart(scientific);
     write_decimal(to, &decimal);
 }
 
+void print_f32(char to[PRINT_NUMBER_BYTES], float value)
+{
+    print_number(to, (double)value, F32_DIGITS, reads_back_f32);
+}
+
 void print_f64(char to[PRINT_NUMBER_BYTES], double value)
 {
-    if (write_special(to, value))
-        return;
-    char scientific[PRINT_NUMBER_BYTES];
-    for (int n_digits = 1; n_digits <= F64_DIGITS; n_digits++) {
-        snprintf(scientific, sizeof(scientific), "%.*e", n_digits - 1, value);
-        if (strtod(scientific, NULL) == value)
-            break;
-    }
-    struct decimal decimal = take_apart(scientific);
-    write_decimal(to, &decimal);
+    print_number(to, value, F64_DIGITS, reads_back_f64);
 }
 
 /* Any result but text, bytes and nothing. */
@@ -161,7 +191,7 @@ static void print_scalar(char to[PRINT_NUMBER_BYTES], const mote_value *value)
         print_f64(to, value->as.f64);
         break;
     case MOTE_TYPE_BOOL:
-        strcpy(to, value->as.boolean ? "true" : "false");
+        snprintf(to, PRINT_NUMBER_BYTES, "%s", value->as.boolean ? "true" : "false");
         break;
     case MOTE_TYPE_STR:
     case MOTE_TYPE_BYTES:
@@ -184,7 +214,7 @@ mote_status print_result(const mote_value *value, mote_error *err)
     }
     char line[PRINT_NUMBER_BYTES + 1];
     print_scalar(line, value);
-    strcat(line, "\n");
+    text_append(line, sizeof(line), "\n");
     return output_result(line, strlen(line), err);
 }
 
@@ -236,14 +266,11 @@ void print_result_json(struct json *json, const char *key, const mote_value *val
     json_close(json, '}');
 }
 
-void print_signature(char *to, size_t to_bytes, const char *name, const mote_type *params,
-                     size_t n_params, mote_type returns)
+void print_signature(char *to, size_t to_bytes, const mote_function *function)
 {
-    size_t used = text_line(to, to_bytes, name, strlen(name));
-    used += (size_t)snprintf(to + used, to_bytes - used, "(");
-    for (size_t i = 0; i < n_params && used < to_bytes; i++)
-        used += (size_t)snprintf(to + used, to_bytes - used, "%s%s", i == 0 ? "" : ", ",
-                                 mote_type_name(params[i]));
-    if (used < to_bytes)
-        snprintf(to + used, to_bytes - used, ") -> %s", mote_type_name(returns));
+    text_line(to, to_bytes, function->name, strlen(function->name));
+    text_append(to, to_bytes, "(");
+    for (size_t i = 0; i < function->n_params; i++)
+        text_append(to, to_bytes, "%s%s", i == 0 ? "" : ", ", mote_type_name(function->params[i]));
+    text_append(to, to_bytes, ") -> %s", mote_type_name(function->returns));
 }

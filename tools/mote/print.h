@@ -4,7 +4,7 @@
 #define MOTE_TOOLS_MOTE_PRINT_H
 
 #include "tools/mote/json.h"
-#include <mote/value.h>
+#include <mote/image.h>
 
 /* Room for any number. */
 #define PRINT_NUMBER_BYTES 40
@@ -21,7 +21,6 @@ mote_status print_result(const mote_value *value, mote_error *err);
 void print_result_json(struct json *json, const char *key, const mote_value *value);
 
 /* "Add(i32, i32) -> i32", as one harmless line. */
-void print_signature(char *to, size_t to_bytes, const char *name, const mote_type *params,
-                     size_t n_params, mote_type returns);
+void print_signature(char *to, size_t to_bytes, const mote_function *function);
 
 #endif

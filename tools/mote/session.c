@@ -43,8 +43,7 @@ static mote_status check_driver_name(const char *name, mote_error *err)
     for (size_t i = 0; mote_driver_examine(i, &report, NULL) == MOTE_OK; i++) {
         if (strcmp(report.name, name) == 0)
             return MOTE_OK;
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof(known) - used, " %s", report.name);
+        text_append(known, sizeof(known), " %s", report.name);
     }
     (void)usage_fail(err, name, "no driver \"%s\"; there are:%s", name, known);
     err->code = MOTE_E_DRIVER;

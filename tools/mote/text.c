@@ -2,7 +2,9 @@
 /* UTF-8 and the escaping of what is shown. */
 #include "tools/mote/text.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What a first byte demands of the rest (RFC 3629, section 4): rows by the range of that byte. */
@@ -109,4 +111,13 @@ size_t text_line(char *to, size_t to_bytes, const char *text, size_t len_bytes)
     }
     to[used] = '\0';
     return used;
+}
+
+void text_append(char *to, size_t to_bytes, const char *format, ...)
+{
+    size_t used = strlen(to);
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(to + used, to_bytes - used, format, values);
+    va_end(values);
 }

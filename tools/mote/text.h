@@ -3,6 +3,7 @@
 #ifndef MOTE_TOOLS_MOTE_TEXT_H
 #define MOTE_TOOLS_MOTE_TEXT_H
 
+#include <mote/error.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,5 +26,8 @@ bool text_is_utf8(const char *text, size_t len_bytes);
 /* Write text as one harmless line, NUL-terminated; what does not fit is cut between characters and
  * replaced by "...". to_bytes is at least 4. Returns the bytes written without the NUL. */
 size_t text_line(char *to, size_t to_bytes, const char *text, size_t len_bytes);
+
+/* Append to a NUL-terminated text, as far as there is room. */
+void text_append(char *to, size_t to_bytes, const char *format, ...) MOTE_PRINTF(3, 4);
 
 #endif
