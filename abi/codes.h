@@ -3,22 +3,22 @@
 #ifndef MOTE_ABI_CODES_H
 #define MOTE_ABI_CODES_H
 
-#define MT_GUEST_CODE_LIST(X)                          \
-    X(NO_ERROR, 0, "NoError")                          \
+#define MT_GUEST_CODE_LIST(X) \
+    X(NO_ERROR, 0, "NoError") \
     X(UNSUPPORTED_PARAMETER_TYPE, 2, "UnsupportedParameterType") \
     X(FUNCTION_NAME_NOT_PROVIDED, 3, "GuestFunctionNameNotProvided") \
-    X(FUNCTION_NOT_FOUND, 4, "GuestFunctionNotFound")  \
+    X(FUNCTION_NOT_FOUND, 4, "GuestFunctionNotFound") \
     X(WRONG_NUMBER_OF_PARAMETERS, 5, "GuestFunctionIncorrecNoOfParameters") \
     X(DISPATCH_POINTER_NOT_SET, 6, "GispatchFunctionPointerNotSet") \
-    X(OUTB, 7, "OutbError")                            \
-    X(UNKNOWN, 8, "UnknownError")                      \
-    X(STACK_OVERFLOW, 9, "StackOverflow")              \
-    X(GS_CHECK_FAILED, 10, "GsCheckFailed")            \
+    X(OUTB, 7, "OutbError") \
+    X(UNKNOWN, 8, "UnknownError") \
+    X(STACK_OVERFLOW, 9, "StackOverflow") \
+    X(GS_CHECK_FAILED, 10, "GsCheckFailed") \
     X(TOO_MANY_FUNCTIONS, 11, "TooManyGuestFunctions") \
-    X(FAILURE_IN_DLMALLOC, 12, "FailureInDlmalloc")    \
-    X(MALLOC_FAILED, 13, "MallocFailed")               \
+    X(FAILURE_IN_DLMALLOC, 12, "FailureInDlmalloc") \
+    X(MALLOC_FAILED, 13, "MallocFailed") \
     X(PARAMETER_TYPE_MISMATCH, 14, "GuestFunctionParameterTypeMismatch") \
-    X(GUEST_ERROR, 15, "GuestError")                   \
+    X(GUEST_ERROR, 15, "GuestError") \
     X(ARRAY_LENGTH_MISSING, 16, "ArrayLengthParamIsMissing")
 
 enum mt_guest_code {

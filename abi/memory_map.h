@@ -22,7 +22,7 @@
 #define MT_VECTOR_IMAGE_MAX_BYTES 0x8000u
 
 /* Offsets in the stub page. */
-#define MT_STUB_OUT 0x0 /* `out %al, %dx; ret`: guests call it */
+#define MT_STUB_OUT 0x0    /* `out %al, %dx; ret`: guests call it */
 #define MT_STUB_ENTER 0x40 /* where the host starts a guest: resets vector state, jumps to RAX */
 
 #define MT_BASE_ADDRESS 0x200000u

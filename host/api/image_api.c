@@ -54,8 +54,8 @@ static mote_status open_regular(const char *path, int *fd, uint64_t *len_bytes, 
     if (fstat(opened, &facts) != 0)
         status = cannot_read(path, errno, err);
     else if (!S_ISREG(facts.st_mode))
-        status = cannot_open(path, 0, S_ISDIR(facts.st_mode) ? "is a directory" : "is not a regular file",
-                             err);
+        status = cannot_open(
+            path, 0, S_ISDIR(facts.st_mode) ? "is a directory" : "is not a regular file", err);
     else if ((uint64_t)facts.st_size > MT_MAX_FILE_BYTES)
         status = mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
                          "file of %" PRIu64 " bytes is over the cap of %llu",
@@ -207,8 +207,7 @@ static mote_status list_map(const struct mt_image *parsed, const struct mt_layou
         return mt_fail(err, MOTE_E_MEMORY, "no memory for a list of regions");
     size_t n = mt_layout_regions(layout, parsed, NULL, all);
     for (size_t i = 0; i < n && i < n_max; i++)
-        regions[i] =
-            (mote_region){all[i].name, all[i].start, all[i].len_bytes, all[i].rights};
+        regions[i] = (mote_region){all[i].name, all[i].start, all[i].len_bytes, all[i].rights};
     mt_release(&parsed->allocator, all);
     *n_regions = n;
     return MOTE_OK;

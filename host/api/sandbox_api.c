@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* <mote/sandbox.h> and <mote/host_function.h>: arguments, process, guard and state are checked here,
- * in this order, then one call goes inward. */
+/* <mote/sandbox.h> and <mote/host_function.h>: arguments, process, guard and state are checked
+ * here, in this order, then one call goes inward. */
 #include "host/base/error.h"
 #include "host/base/text.h"
 #include "host/os/process.h"

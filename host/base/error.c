@@ -16,7 +16,8 @@ struct status_facts {
 };
 
 static const struct status_facts statuses[] = {
-#define STATUS_ROW(name, value, class_name, meaning) {name, MOTE_CLASS_##class_name, #name, meaning},
+#define STATUS_ROW(name, value, class_name, meaning) \
+    {name, MOTE_CLASS_##class_name, #name, meaning},
     MOTE_STATUS_LIST(STATUS_ROW)
 #undef STATUS_ROW
 };
@@ -52,7 +53,7 @@ const char *mote_guest_code_name(uint64_t guest_code)
 {
     switch (guest_code) {
 #define CODE_CASE(name, value, text) \
-    case value:                      \
+    case value: \
         return text;
         MT_GUEST_CODE_LIST(CODE_CASE)
 #undef CODE_CASE
@@ -126,8 +127,8 @@ mote_status mt_fail_load(mote_error *err, mote_status code, const char *field, u
     return code;
 }
 
-mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *field,
-                             uint64_t value, const char *format, ...)
+mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *field, uint64_t value,
+                             const char *format, ...)
 {
     if (err == NULL)
         return MOTE_E_PROTOCOL;

@@ -20,8 +20,8 @@ mote_status mt_fail_load(mote_error *err, mote_status code, const char *field, u
                          uint64_t offset, const char *format, ...) MOTE_PRINTF(6, 7);
 
 /* As mt_fail(), for MOTE_E_PROTOCOL: which buffer, which field in it, and the value found. */
-mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *field,
-                             uint64_t value, const char *format, ...) MOTE_PRINTF(5, 6);
+mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *field, uint64_t value,
+                             const char *format, ...) MOTE_PRINTF(5, 6);
 
 /* Copy a name or a message into a fixed array of the error, cut where it does not fit. */
 void mt_error_copy(char *to, size_t to_bytes, const char *from, size_t from_bytes);

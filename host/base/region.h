@@ -25,7 +25,8 @@ struct mt_region {
     enum mt_backing backing;
     const uint8_t *shared; /* MT_BACKING_SHARED: the pages */
     bool use_large_pages;  /* zero at first and large: whole 2 MiB units of it are mapped as such */
-    uint64_t populate_start; /* part that is touched at once: offsets in the region; empty for none */
+    uint64_t
+        populate_start; /* part that is touched at once: offsets in the region; empty for none */
     uint64_t populate_end;
 };
 

@@ -15,9 +15,9 @@
 struct mt_plan {
     const struct mt_region *regions; /* ascending; live as long as what is prepared from them */
     size_t n_regions;
-    uint64_t tables_start;     /* guest address of the page-table area */
-    uint64_t tables_len_bytes; /* its size */
-    uint64_t exception_stack;  /* end of the stack that exceptions are delivered on */
+    uint64_t tables_start;       /* guest address of the page-table area */
+    uint64_t tables_len_bytes;   /* its size */
+    uint64_t exception_stack;    /* end of the stack that exceptions are delivered on */
     uint64_t double_fault_stack; /* end of the stack for a fault in the monitor itself */
 };
 

@@ -5,16 +5,13 @@
 #include "host/base/error.h"
 #include "host/base/text.h"
 
-_Static_assert((int)MOTE_TYPE_I32 == (int)MT_WIRE_I32 && (int)MOTE_TYPE_U32 == (int)MT_WIRE_U32 &&
-                   (int)MOTE_TYPE_I64 == (int)MT_WIRE_I64 &&
-                   (int)MOTE_TYPE_U64 == (int)MT_WIRE_U64 &&
-                   (int)MOTE_TYPE_F32 == (int)MT_WIRE_F32 &&
-                   (int)MOTE_TYPE_F64 == (int)MT_WIRE_F64 &&
-                   (int)MOTE_TYPE_STR == (int)MT_WIRE_STR &&
-                   (int)MOTE_TYPE_BOOL == (int)MT_WIRE_BOOL &&
-                   (int)MOTE_TYPE_BYTES == (int)MT_WIRE_BYTES &&
-                   (int)MOTE_TYPE_VOID == (int)MT_WIRE_VOID,
-               "types have the same numbers in the API and on the wire");
+_Static_assert(
+    (int)MOTE_TYPE_I32 == (int)MT_WIRE_I32 && (int)MOTE_TYPE_U32 == (int)MT_WIRE_U32 &&
+        (int)MOTE_TYPE_I64 == (int)MT_WIRE_I64 && (int)MOTE_TYPE_U64 == (int)MT_WIRE_U64 &&
+        (int)MOTE_TYPE_F32 == (int)MT_WIRE_F32 && (int)MOTE_TYPE_F64 == (int)MT_WIRE_F64 &&
+        (int)MOTE_TYPE_STR == (int)MT_WIRE_STR && (int)MOTE_TYPE_BOOL == (int)MT_WIRE_BOOL &&
+        (int)MOTE_TYPE_BYTES == (int)MT_WIRE_BYTES && (int)MOTE_TYPE_VOID == (int)MT_WIRE_VOID,
+    "types have the same numbers in the API and on the wire");
 
 static mote_status take_view(const void *data, size_t len_bytes, const char *what,
                              struct mt_wire_view *out, mote_error *err)
@@ -67,8 +64,8 @@ mote_status mt_value_to_wire(const mote_value *value, bool is_result, const char
         status = take_text(&value->as.str, what, &wire.as.view, err);
         break;
     case MOTE_TYPE_BYTES:
-        status = take_view(value->as.bytes.data, value->as.bytes.len_bytes, what, &wire.as.view,
-                           err);
+        status =
+            take_view(value->as.bytes.data, value->as.bytes.len_bytes, what, &wire.as.view, err);
         break;
     case MOTE_TYPE_VOID:
         if (!is_result)

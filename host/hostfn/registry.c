@@ -58,8 +58,7 @@ static mote_status grow(struct mt_registry *registry, const mote_allocator *allo
     if (registry->n < registry->room)
         return MOTE_OK;
     if (registry->n >= MT_MAX_HOST_FUNCTIONS)
-        return mt_fail(err, MOTE_E_TOO_LARGE, "more than %u host functions",
-                       MT_MAX_HOST_FUNCTIONS);
+        return mt_fail(err, MOTE_E_TOO_LARGE, "more than %u host functions", MT_MAX_HOST_FUNCTIONS);
     size_t room = registry->room == 0 ? 8 : registry->room * 2;
     void *functions =
         mt_realloc(allocator, registry->functions, room * sizeof(registry->functions[0]));
@@ -140,8 +139,7 @@ mote_status mt_registry_describe(const struct mt_registry *registry,
     struct mt_wire_definition *definitions =
         mt_alloc_array_zero(allocator, registry->n, sizeof(*definitions));
     if (definitions == NULL)
-        return mt_fail(err, MOTE_E_MEMORY, "no memory to describe %zu host functions",
-                       registry->n);
+        return mt_fail(err, MOTE_E_MEMORY, "no memory to describe %zu host functions", registry->n);
     for (size_t i = 0; i < registry->n; i++)
         definitions[i] = definition_of(&registry->functions[i]);
     *len_bytes = mt_wire_build_definitions(to, room, definitions, registry->n);

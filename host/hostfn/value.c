@@ -62,10 +62,10 @@ mote_value mote_void(void)
 const char *mote_type_name(mote_type type)
 {
     static const char *const names[] = {
-        [MOTE_TYPE_I32] = "i32",     [MOTE_TYPE_U32] = "u32",   [MOTE_TYPE_I64] = "i64",
-        [MOTE_TYPE_U64] = "u64",     [MOTE_TYPE_F32] = "f32",   [MOTE_TYPE_F64] = "f64",
-        [MOTE_TYPE_STR] = "str",     [MOTE_TYPE_BOOL] = "bool", [MOTE_TYPE_BYTES] = "bytes",
-        [MOTE_TYPE_VOID] = "void",   [MOTE_TYPE_ANY] = "any",
+        [MOTE_TYPE_I32] = "i32",   [MOTE_TYPE_U32] = "u32",   [MOTE_TYPE_I64] = "i64",
+        [MOTE_TYPE_U64] = "u64",   [MOTE_TYPE_F32] = "f32",   [MOTE_TYPE_F64] = "f64",
+        [MOTE_TYPE_STR] = "str",   [MOTE_TYPE_BOOL] = "bool", [MOTE_TYPE_BYTES] = "bytes",
+        [MOTE_TYPE_VOID] = "void", [MOTE_TYPE_ANY] = "any",
     };
     return (unsigned)type <= MOTE_TYPE_ANY ? names[type] : "?";
 }

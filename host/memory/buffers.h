@@ -47,8 +47,8 @@ void mt_buffers_init(struct mt_buffers *buffers, const struct mt_layout *layout,
 /* Empty both buffers. */
 void mt_buffers_reset(struct mt_buffers *buffers);
 
-/* Put a call at the bottom of the input buffer, or a result of a host call above it, in the place of
- * an earlier result. MOTE_E_INPUT_FULL when it does not fit. */
+/* Put a call at the bottom of the input buffer, or a result of a host call above it, in the place
+ * of an earlier result. MOTE_E_INPUT_FULL when it does not fit. */
 mote_status mt_buffers_put_call(struct mt_buffers *buffers, const struct mt_wire_call *call,
                                 mote_error *err);
 mote_status mt_buffers_put_result(const struct mt_buffers *buffers,

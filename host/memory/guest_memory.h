@@ -19,7 +19,8 @@ static inline struct mt_gva mt_gva(uint64_t value)
 }
 
 /* All return false, and do nothing, when the range is not inside the window. */
-bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to, uint64_t len_bytes);
+bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to,
+                   uint64_t len_bytes);
 bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint64_t *value);
 bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
                     uint64_t len_bytes);

@@ -80,8 +80,7 @@ static bool place_all(struct mt_layout *layout, const uint64_t wanted[MT_N_PLACE
     return true;
 }
 
-void mt_large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start,
-                           uint64_t *large_end)
+void mt_large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start, uint64_t *large_end)
 {
     uint64_t first = mt_round_down(start + MT_LARGE_PAGE_BYTES - 1, MT_LARGE_PAGE_BYTES);
     uint64_t last = mt_round_down(end, MT_LARGE_PAGE_BYTES);
@@ -99,8 +98,8 @@ static bool uses_large_pages(size_t place)
  * page. */
 static uint64_t n_table_pages_needed(const struct mt_layout *layout)
 {
-    uint64_t n_units = (layout->end - MT_BASE_ADDRESS + MT_LARGE_PAGE_BYTES - 1) /
-                       MT_LARGE_PAGE_BYTES;
+    uint64_t n_units =
+        (layout->end - MT_BASE_ADDRESS + MT_LARGE_PAGE_BYTES - 1) / MT_LARGE_PAGE_BYTES;
     uint64_t n_large = 0;
     for (size_t i = MT_PLACE_PEB; i < MT_N_PLACES; i++) {
         uint64_t start;

@@ -45,7 +45,7 @@ enum mt_place {
 
 struct mt_layout {
     struct mt_sizes sizes;
-    uint64_t start[MT_N_PLACES]; /* guest-virtual address */
+    uint64_t start[MT_N_PLACES];     /* guest-virtual address */
     uint64_t len_bytes[MT_N_PLACES]; /* whole pages */
     uint64_t end;
     uint64_t private_start; /* from here to end the memory is the sandbox's own */

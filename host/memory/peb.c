@@ -37,8 +37,8 @@ void mt_peb_write(const struct mt_layout *layout, const struct mt_window *window
 uint64_t mt_peb_dispatch_function(const struct mt_layout *layout, const struct mt_window *window)
 {
     uint64_t dispatch = 0;
-    mt_guest_read_u64(window,
-                      mt_gva(layout->start[MT_PLACE_PEB] + offsetof(struct mt_peb, dispatch_function)),
-                      &dispatch);
+    mt_guest_read_u64(
+        window, mt_gva(layout->start[MT_PLACE_PEB] + offsetof(struct mt_peb, dispatch_function)),
+        &dispatch);
     return dispatch;
 }

@@ -31,8 +31,8 @@ mote_status mt_process_mark(uint64_t *mark, mote_error *err)
     mark_page *known = atomic_load(&page);
     if (known == NULL) {
         size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-        void *made = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                          -1, 0);
+        void *made =
+            mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (made == MAP_FAILED)
             return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the process mark");
         if (madvise(made, page_bytes, MADV_WIPEONFORK) != 0) {

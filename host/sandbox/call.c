@@ -32,8 +32,8 @@ static mote_status read_guest_error(mote_sandbox *sandbox, struct mt_wire_error 
         return MOTE_OK;
     view.output = layout->start[MT_PLACE_GUEST_ERROR];
     view.output_bytes = layout->sizes.guest_error;
-    mote_status status = mt_buffers_copy(&view, &all, &sandbox->allocator, &sandbox->message_copy,
-                                         &len_bytes, err);
+    mote_status status =
+        mt_buffers_copy(&view, &all, &sandbox->allocator, &sandbox->message_copy, &len_bytes, err);
     if (status == MOTE_E_PROTOCOL && err != NULL)
         snprintf(err->protocol_buffer, sizeof(err->protocol_buffer), "error");
     if (status != MOTE_OK)
@@ -51,9 +51,8 @@ static mote_status report_guest_error(const struct mt_wire_error *reported, cons
     char escaped[MOTE_ERROR_TEXT_BYTES];
     const char *message = (const char *)reported->message.data;
     mt_escape(escaped, sizeof(escaped), message, reported->message.len);
-    mote_status status =
-        mt_fail(err, MOTE_E_GUEST_ERROR, "guest error %" PRIu64 " (%s): %s", reported->code,
-                mote_guest_code_name(reported->code), escaped);
+    mote_status status = mt_fail(err, MOTE_E_GUEST_ERROR, "guest error %" PRIu64 " (%s): %s",
+                                 reported->code, mote_guest_code_name(reported->code), escaped);
     if (err == NULL)
         return status;
     err->guest_code = reported->code;

@@ -143,8 +143,9 @@ static mote_status check_arguments(const mote_function *function, const mote_val
 {
     char message[MOTE_ERROR_TEXT_BYTES];
     if (n_args != function->n_params) {
-        snprintf(message, sizeof(message), "Called function %s with %zu parameters but it takes %zu.",
-                 function->name, n_args, function->n_params);
+        snprintf(message, sizeof(message),
+                 "Called function %s with %zu parameters but it takes %zu.", function->name, n_args,
+                 function->n_params);
         return guest_says(function, MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS, message, err);
     }
     for (size_t i = 0; i < n_args; i++) {

@@ -54,7 +54,7 @@ static const struct {
 };
 
 struct description {
-    const char *name;   /* of the vector */
+    const char *name; /* of the vector */
     const char *cause;
     const char *region; /* NULL for none */
     mote_access access;
@@ -131,8 +131,8 @@ static void describe_page_fault(const struct mote_sandbox *sandbox, const struct
 static const char *instruction_cause(const uint8_t *code, size_t n)
 {
     static const uint8_t prefixes[] = {0x66, 0x67, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65};
-    static const uint8_t ports[] = {0xE4, 0xE5, 0xE6, 0xE7, 0xEC, 0xED, 0xEE, 0xEF,
-                                    0x6C, 0x6D, 0x6E, 0x6F};
+    static const uint8_t ports[] = {0xE4, 0xE5, 0xE6, 0xE7, 0xEC, 0xED,
+                                    0xEE, 0xEF, 0x6C, 0x6D, 0x6E, 0x6F};
     static const uint8_t privileged[] = {0xF4, 0xFA, 0xFB};
     static const uint8_t escaped_privileged[] = {0x00, 0x01, 0x06, 0x08, 0x09, 0x20, 0x21,
                                                  0x22, 0x23, 0x30, 0x32, 0x33, 0x35};
@@ -170,7 +170,8 @@ static void describe_by_instruction(const struct mote_sandbox *sandbox, const st
         out->cause = cause;
     else if (!is_canonical(exit->fault.rip))
         out->cause = "jump to a non-canonical address";
-    else if (exit->fault.vector == VECTOR_GENERAL_PROTECTION && exit->fault.error_code == 0 && n > 0)
+    else if (exit->fault.vector == VECTOR_GENERAL_PROTECTION && exit->fault.error_code == 0 &&
+             n > 0)
         out->cause = "non-canonical address or misaligned operand";
 }
 
@@ -238,10 +239,10 @@ mote_status mt_fault_report(const mote_sandbox *sandbox, const struct mt_exit *e
     if (what.has_address)
         snprintf(where, sizeof(where), ": %s at 0x%" PRIx64 "%s%s", access_name(what.access),
                  fault.address, what.region != NULL ? " in " : "", fault.region);
-    mote_status status = mt_fail(err, MOTE_E_GUEST_FAULT, "vector %d%s%s%s, %s%s, rip 0x%" PRIx64 "%s%s",
-                                 (int)fault.vector, what.name[0] != '\0' ? " (" : "", what.name,
-                                 what.name[0] != '\0' ? ")" : "", what.cause, where, fault.rip,
-                                 fault.symbol[0] != '\0' ? " in " : "", fault.symbol);
+    mote_status status = mt_fail(
+        err, MOTE_E_GUEST_FAULT, "vector %d%s%s%s, %s%s, rip 0x%" PRIx64 "%s%s", (int)fault.vector,
+        what.name[0] != '\0' ? " (" : "", what.name, what.name[0] != '\0' ? ")" : "", what.cause,
+        where, fault.rip, fault.symbol[0] != '\0' ? " in " : "", fault.symbol);
     if (err != NULL)
         err->fault = fault;
     return status;

@@ -67,8 +67,9 @@ static mote_status failed(const mote_host_function *function, mote_status return
     if (returned != MOTE_E_HOST_FUNCTION)
         message = mote_status_meaning(returned);
     mt_escape(escaped, sizeof(escaped), message, strlen(message));
-    mote_status status = mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed with code %llu: %s",
-                                 function->name, (unsigned long long)host_err->guest_code, escaped);
+    mote_status status =
+        mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed with code %llu: %s",
+                function->name, (unsigned long long)host_err->guest_code, escaped);
     if (err == NULL)
         return status;
     name_function(err, function->name, strlen(function->name));

@@ -44,8 +44,8 @@ static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_e
         status = mt_template_get(sandbox->image, sandbox->driver, &sandbox->settings.sizes,
                                  &sandbox->template, err);
     if (status == MOTE_OK)
-        status = sandbox->driver->create(sandbox->template->prepared, &sandbox->machine, &window,
-                                         err);
+        status =
+            sandbox->driver->create(sandbox->template->prepared, &sandbox->machine, &window, err);
     if (status != MOTE_OK)
         return status;
     load_image(sandbox, &window);

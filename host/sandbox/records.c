@@ -39,8 +39,8 @@ static void give_log(const mote_sandbox *sandbox, const struct mt_wire_log *log)
 /* Printed text goes to whatever function is registered as HostPrint. */
 static mote_status give_print(mote_sandbox *sandbox, const struct mt_wire_log *log, mote_error *err)
 {
-    const mote_host_function *print = mt_registry_find(&sandbox->registry, MT_HOST_PRINT_NAME,
-                                                       strlen(MT_HOST_PRINT_NAME));
+    const mote_host_function *print =
+        mt_registry_find(&sandbox->registry, MT_HOST_PRINT_NAME, strlen(MT_HOST_PRINT_NAME));
     if (print == NULL)
         return mt_fail(err, MOTE_E_BUG, "%s is not registered", MT_HOST_PRINT_NAME);
     const mote_value text = mote_str_n((const char *)log->message.data, log->message.len);

@@ -63,10 +63,10 @@ static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_erro
 {
     uint64_t elapsed_us = (now - run->started_ns) / NS_PER_US;
     const char *function = run->late_function != NULL ? run->late_function : "";
-    mote_status status =
-        mt_fail(err, MOTE_E_TIME_LIMIT, "%s limit of %" PRIu64 " us passed, %" PRIu64 " us elapsed%s%s",
-                run->phase, run->limit_us, elapsed_us,
-                run->late_function != NULL ? ", in host function " : "", function);
+    mote_status status = mt_fail(err, MOTE_E_TIME_LIMIT,
+                                 "%s limit of %" PRIu64 " us passed, %" PRIu64 " us elapsed%s%s",
+                                 run->phase, run->limit_us, elapsed_us,
+                                 run->late_function != NULL ? ", in host function " : "", function);
     if (err == NULL)
         return status;
     err->limit = (mote_limit){"wall", "", run->limit_us, elapsed_us};
@@ -78,8 +78,8 @@ static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_erro
 static mote_status cancelled(const struct mt_run *run, mote_error *err)
 {
     uint64_t elapsed_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
-    mote_status status = mt_fail(err, MOTE_E_CANCELLED, "%s cancelled after %" PRIu64 " us",
-                                 run->phase, elapsed_us);
+    mote_status status =
+        mt_fail(err, MOTE_E_CANCELLED, "%s cancelled after %" PRIu64 " us", run->phase, elapsed_us);
     if (err == NULL)
         return status;
     err->limit = (mote_limit){"cancel", "", run->limit_us, elapsed_us};
@@ -114,8 +114,8 @@ static mote_status list_elements(mote_sandbox *sandbox, struct mt_element *eleme
         return mt_fail_protocol(err, "output", "records", n_records,
                                 "output buffer: %zu records at one exit, more than %u", n_records,
                                 MT_MAX_PENDING_RECORDS);
-    mote_status status = mt_buffers_list_output(&sandbox->buffers, elements, n_records + n_main,
-                                                &n_found, err);
+    mote_status status =
+        mt_buffers_list_output(&sandbox->buffers, elements, n_records + n_main, &n_found, err);
     if (status == MOTE_OK && n_found < n_records + n_main)
         return mt_fail_protocol(err, "output", "elements", n_found,
                                 "output buffer: %zu elements where %zu were announced", n_found,
@@ -156,17 +156,16 @@ static mote_status aborted(const mote_sandbox *sandbox, uint8_t code, mote_error
     char text[MOTE_ERROR_MESSAGE_BYTES];
     char message[MOTE_ERROR_MESSAGE_BYTES];
     char escaped[MOTE_ERROR_TEXT_BYTES];
-    uint64_t len = layout->sizes.guest_panic < sizeof(text) ? layout->sizes.guest_panic
-                                                            : sizeof(text);
+    uint64_t len =
+        layout->sizes.guest_panic < sizeof(text) ? layout->sizes.guest_panic : sizeof(text);
     mt_guest_read(&sandbox->buffers.window, mt_gva(layout->start[MT_PLACE_PANIC]), text, len);
     size_t n = strnlen(text, len);
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
         n--;
     mt_utf8_copy_lossy(message, sizeof(message), text, n);
     mt_escape(escaped, sizeof(escaped), text, n);
-    mote_status status =
-        mt_fail(err, MOTE_E_GUEST_ABORT, "guest aborted with code %u (%s)%s%s", code,
-                mote_guest_code_name(code), n > 0 ? ": " : "", escaped);
+    mote_status status = mt_fail(err, MOTE_E_GUEST_ABORT, "guest aborted with code %u (%s)%s%s",
+                                 code, mote_guest_code_name(code), n > 0 ? ": " : "", escaped);
     if (err == NULL)
         return status;
     err->guest_code = code;

@@ -24,21 +24,21 @@
 #include <mote/sandbox.h>
 
 struct mote_sandbox {
-    mote_allocator allocator;   /* (c) */
-    mote_image *image;          /* (c) */
-    struct mt_template *template; /* (c) */
+    mote_allocator allocator;       /* (c) */
+    mote_image *image;              /* (c) */
+    struct mt_template *template;   /* (c) */
     const struct mt_driver *driver; /* (c) */
-    struct mt_machine *machine; /* (c) */
-    struct mt_settings settings; /* (c) */
-    uint64_t process_mark;      /* (c) */
-    struct mt_guard guard;      /* who may touch what is marked (g) */
-    _Atomic int state;          /* mote_sandbox_state: (g) to change, free to read */
-    struct mt_buffers buffers;  /* (g) */
-    struct mt_registry registry; /* (g) */
-    struct mt_copy result_copy; /* (g) the last result's message: the caller's views point here */
+    struct mt_machine *machine;     /* (c) */
+    struct mt_settings settings;    /* (c) */
+    uint64_t process_mark;          /* (c) */
+    struct mt_guard guard;          /* who may touch what is marked (g) */
+    _Atomic int state;              /* mote_sandbox_state: (g) to change, free to read */
+    struct mt_buffers buffers;      /* (g) */
+    struct mt_registry registry;    /* (g) */
+    struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
-    uint64_t dispatch;          /* (g) where a 0.1 guest wants its calls */
-    mote_sandbox_stats stats;   /* (g) */
+    uint64_t dispatch;           /* (g) where a 0.1 guest wants its calls */
+    mote_sandbox_stats stats;    /* (g) */
     /* (c): set at creation. (g): belongs to whom the guard let in */
 };
 

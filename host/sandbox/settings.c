@@ -47,8 +47,8 @@ static mote_status apply_sizes(struct mt_settings *settings, const mote_config *
          &to->guest_panic},
         {"kernel_stack_bytes", config->kernel_stack_bytes, 0x1000, 0x1000,
          MT_MAX_SMALL_BUFFER_BYTES, &to->kernel_stack},
-        {"stack_bytes", config->stack_bytes, facts->stack_bytes, MT_PAGE_BYTES,
-         MT_MAX_BUFFER_BYTES, &to->stack},
+        {"stack_bytes", config->stack_bytes, facts->stack_bytes, MT_PAGE_BYTES, MT_MAX_BUFFER_BYTES,
+         &to->stack},
         {"heap_bytes", config->heap_bytes, facts->heap_bytes, MT_PAGE_BYTES, MT_MAX_BUFFER_BYTES,
          &to->heap},
     };

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Templates without sandboxes that an image keeps for the next sandbox of the same configuration. */
+/* Templates without sandboxes that an image keeps for the next sandbox of the same configuration.
+ */
 #define MAX_IDLE_TEMPLATES 4u
 
 static void destroy(const mote_allocator *allocator, struct mt_template *template)
@@ -24,8 +25,8 @@ static void destroy(const mote_allocator *allocator, struct mt_template *templat
 static mote_status place_image(struct mt_template *template, const struct mt_image *image,
                                mote_error *err)
 {
-    void *pages = mmap(NULL, image->memory_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *pages =
+        mmap(NULL, image->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the image");
     template->placed = pages;
@@ -40,7 +41,8 @@ static mote_status place_image(struct mt_template *template, const struct mt_ima
  * be copied. */
 static uint64_t bytes_to_copy(const struct mt_template *template)
 {
-    uint64_t private_offset = template->layout.private_start - template->layout.start[MT_PLACE_CODE];
+    uint64_t private_offset =
+        template->layout.private_start - template->layout.start[MT_PLACE_CODE];
     uint64_t end = template->placed_bytes;
     while (end > private_offset && template->placed[end - 1] == 0)
         end--;
@@ -50,8 +52,8 @@ static uint64_t bytes_to_copy(const struct mt_template *template)
 static mote_status list_regions(struct mt_template *template, const struct mt_image *image,
                                 const mote_allocator *allocator, mote_error *err)
 {
-    template->regions = mt_alloc_array_zero(allocator, mt_layout_max_regions(image),
-                                            sizeof(template->regions[0]));
+    template->regions =
+        mt_alloc_array_zero(allocator, mt_layout_max_regions(image), sizeof(template->regions[0]));
     if (template->regions == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory for a list of regions");
     template->n_regions =
@@ -113,8 +115,7 @@ static struct mt_template *find(const mote_image *image, const struct mt_driver 
 }
 
 mote_status mt_template_get(mote_image *image, const struct mt_driver *driver,
-                            const struct mt_sizes *sizes, struct mt_template **out,
-                            mote_error *err)
+                            const struct mt_sizes *sizes, struct mt_template **out, mote_error *err)
 {
     mote_status status = MOTE_OK;
     pthread_mutex_lock(&image->lock);

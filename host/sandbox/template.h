@@ -20,7 +20,7 @@ struct mt_template {
     struct mt_region *regions;
     size_t n_regions;
     struct mt_plan plan;
-    uint8_t *placed;             /* the image as it stands in memory; read-only pages */
+    uint8_t *placed; /* the image as it stands in memory; read-only pages */
     uint64_t placed_bytes;
     uint64_t private_copy_bytes; /* how much of the private part of it is not zero */
     void *prepared;
@@ -34,7 +34,8 @@ struct mote_image {
     struct mt_template *templates; /* (lock) */
 };
 
-/* The template for a driver and sizes: an old one, or a new one. Given back by mt_template_put(). */
+/* The template for a driver and sizes: an old one, or a new one. Given back by mt_template_put().
+ */
 mote_status mt_template_get(mote_image *image, const struct mt_driver *driver,
                             const struct mt_sizes *sizes, struct mt_template **out,
                             mote_error *err);
@@ -49,7 +50,6 @@ size_t mt_template_code_at(const struct mt_template *template, uint64_t address,
                            size_t n);
 
 /* The region that an address lies in; NULL for none. */
-const struct mt_region *mt_template_region_at(const struct mt_template *template,
-                                              uint64_t address);
+const struct mt_region *mt_template_region_at(const struct mt_template *template, uint64_t address);
 
 #endif

@@ -50,8 +50,8 @@ typedef void (*mote_print_fn)(void *context, const char *text, size_t len_bytes)
  * Replace malloc, realloc and free for one image and its sandboxes.
  *
  * allocate and reallocate return NULL when there is no memory, which becomes
- * MOTE_E_MEMORY; blocks are aligned to 16. They may be called by several threads at once, and not by a
- * warm call. Guest memory does not come from here: the driver maps it.
+ * MOTE_E_MEMORY; blocks are aligned to 16. They may be called by several threads at once, and not
+ * by a warm call. Guest memory does not come from here: the driver maps it.
  */
 typedef struct mote_allocator {
     void *(*allocate)(void *context, size_t len_bytes);
@@ -98,10 +98,10 @@ typedef struct mote_config {
     uint64_t init_limit_us; /**< wall clock, for the guest's own initialisation */
     /** How far a host function may run past the limit before the error names it as the cause. */
     uint64_t cancel_wait_us;
-    const char *driver;      /**< driver by name; NULL is the hardware driver of this host */
-    mote_log_level max_log;  /**< most verbose level the guest is told to send; see log_is_set */
-    bool log_is_set;         /**< max_log counts; without it the level is MOTE_LOG_ERROR */
-    bool executable_heap;    /**< map the heap executable as well: weakens the guest's own defences */
+    const char *driver;     /**< driver by name; NULL is the hardware driver of this host */
+    mote_log_level max_log; /**< most verbose level the guest is told to send; see log_is_set */
+    bool log_is_set;        /**< max_log counts; without it the level is MOTE_LOG_ERROR */
+    bool executable_heap; /**< map the heap executable as well: weakens the guest's own defences */
     bool host_calls_in_init; /**< answer host functions while the guest initialises */
     mote_log_fn log;         /**< NULL: records are dropped */
     void *log_context;
@@ -111,9 +111,9 @@ typedef struct mote_config {
 
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
-    {                    \
+    { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_LOG_OFF, false, false, \
-            false, NULL, NULL, NULL, NULL                                                          \
+            false, NULL, NULL, NULL, NULL \
     }
 
 #ifdef __cplusplus

@@ -13,17 +13,17 @@ extern "C" {
 
 /** What a driver can do on this host. */
 typedef struct mote_driver_report {
-    size_t struct_size;      /**< set by the caller to sizeof(mote_driver_report) */
-    char name[16];           /**< "kvm" */
-    char isolation[64];      /**< "hardware virtualisation" */
-    char kind[64];           /**< which implementation serves it: "kvm_pvm", "kvm_intel", ... or "" */
-    bool is_hardware;        /**< isolation rests on a hypervisor */
-    bool works;              /**< a sandbox can be created */
-    int32_t os_errno;        /**< errno of what failed, or 0 */
-    char operation[64];      /**< what failed: "open /dev/kvm", or "" */
-    char reason[256];        /**< one line on why it does not work, or "" */
-    char advice[256];        /**< one line on what to do about it, or "" */
-    uint64_t max_sandboxes;  /**< how many this process may have at once by its limits; 0: unknown */
+    size_t struct_size; /**< set by the caller to sizeof(mote_driver_report) */
+    char name[16];      /**< "kvm" */
+    char isolation[64]; /**< "hardware virtualisation" */
+    char kind[64];      /**< which implementation serves it: "kvm_pvm", "kvm_intel", ... or "" */
+    bool is_hardware;   /**< isolation rests on a hypervisor */
+    bool works;         /**< a sandbox can be created */
+    int32_t os_errno;   /**< errno of what failed, or 0 */
+    char operation[64]; /**< what failed: "open /dev/kvm", or "" */
+    char reason[256];   /**< one line on why it does not work, or "" */
+    char advice[256];   /**< one line on what to do about it, or "" */
+    uint64_t max_sandboxes; /**< how many this process may have at once by its limits; 0: unknown */
 } mote_driver_report;
 
 /**

@@ -33,44 +33,44 @@ typedef enum mote_class {
  * Every status: X(name, value, class, what it means).
  * Values are part of the ABI: never reused, new ones are appended.
  */
-#define MOTE_STATUS_LIST(X)                                                                       \
-    X(MOTE_OK, 0, NONE, "success")                                                                \
-    X(MOTE_E_ARGUMENT, 1, USAGE, "an argument is NULL, out of range or contradicts another")      \
-    X(MOTE_E_STRUCT_SIZE, 2, USAGE, "struct_size is not one that this library knows")             \
-    X(MOTE_E_STATE, 3, USAGE, "the sandbox is not in the state that the operation needs")         \
-    X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call, on this or another thread")        \
-    X(MOTE_E_FORKED, 5, USAGE, "the sandbox belongs to the parent process")                       \
-    X(MOTE_E_POISONED, 6, USAGE, "an earlier call failed; only destroy is accepted")              \
-    X(MOTE_E_TOO_LARGE, 7, USAGE, "a size is over its cap")                                       \
-    X(MOTE_E_TYPE, 8, USAGE, "the type asked for is not the type the function declares")          \
-    X(MOTE_E_INPUT_FULL, 9, USAGE, "the arguments do not fit in the input buffer")                \
-    X(MOTE_E_DRIVER, 10, USAGE, "no driver of that name")                                         \
-    X(MOTE_E_USAGE, 11, USAGE, "the command line is wrong (the mote program only)")               \
-    X(MOTE_E_DEFINITIONS_FULL, 12, USAGE, "the host function definitions do not fit")             \
-    X(MOTE_E_IMAGE_OPEN, 20, LOAD, "the guest file cannot be opened or read")                     \
-    X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "not an x86-64 static-PIE ELF file")                         \
-    X(MOTE_E_IMAGE_BOUNDS, 22, LOAD, "a range lies outside the file or the image, or wraps")      \
-    X(MOTE_E_IMAGE_SEGMENT, 23, LOAD, "segments overlap, are out of order or badly aligned")      \
-    X(MOTE_E_IMAGE_RIGHTS, 24, LOAD, "a page would be writable and executable")                   \
-    X(MOTE_E_IMAGE_RELOCATION, 25, LOAD, "a relocation of an unsupported type or place")          \
-    X(MOTE_E_IMAGE_ENTRY, 26, LOAD, "the entry point is not in an executable segment")            \
-    X(MOTE_E_IMAGE_NOTE, 27, LOAD, "the mote note or the function table is malformed")            \
-    X(MOTE_E_IMAGE_TOO_LARGE, 28, LOAD, "the image or the sandbox is over its cap")               \
+#define MOTE_STATUS_LIST(X) \
+    X(MOTE_OK, 0, NONE, "success") \
+    X(MOTE_E_ARGUMENT, 1, USAGE, "an argument is NULL, out of range or contradicts another") \
+    X(MOTE_E_STRUCT_SIZE, 2, USAGE, "struct_size is not one that this library knows") \
+    X(MOTE_E_STATE, 3, USAGE, "the sandbox is not in the state that the operation needs") \
+    X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call, on this or another thread") \
+    X(MOTE_E_FORKED, 5, USAGE, "the sandbox belongs to the parent process") \
+    X(MOTE_E_POISONED, 6, USAGE, "an earlier call failed; only destroy is accepted") \
+    X(MOTE_E_TOO_LARGE, 7, USAGE, "a size is over its cap") \
+    X(MOTE_E_TYPE, 8, USAGE, "the type asked for is not the type the function declares") \
+    X(MOTE_E_INPUT_FULL, 9, USAGE, "the arguments do not fit in the input buffer") \
+    X(MOTE_E_DRIVER, 10, USAGE, "no driver of that name") \
+    X(MOTE_E_USAGE, 11, USAGE, "the command line is wrong (the mote program only)") \
+    X(MOTE_E_DEFINITIONS_FULL, 12, USAGE, "the host function definitions do not fit") \
+    X(MOTE_E_IMAGE_OPEN, 20, LOAD, "the guest file cannot be opened or read") \
+    X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "not an x86-64 static-PIE ELF file") \
+    X(MOTE_E_IMAGE_BOUNDS, 22, LOAD, "a range lies outside the file or the image, or wraps") \
+    X(MOTE_E_IMAGE_SEGMENT, 23, LOAD, "segments overlap, are out of order or badly aligned") \
+    X(MOTE_E_IMAGE_RIGHTS, 24, LOAD, "a page would be writable and executable") \
+    X(MOTE_E_IMAGE_RELOCATION, 25, LOAD, "a relocation of an unsupported type or place") \
+    X(MOTE_E_IMAGE_ENTRY, 26, LOAD, "the entry point is not in an executable segment") \
+    X(MOTE_E_IMAGE_NOTE, 27, LOAD, "the mote note or the function table is malformed") \
+    X(MOTE_E_IMAGE_TOO_LARGE, 28, LOAD, "the image or the sandbox is over its cap") \
     X(MOTE_E_GUEST_ERROR, 40, GUEST_ERROR, "the guest, or the check before it, reports an error") \
-    X(MOTE_E_GUEST_FAULT, 50, GUEST_FAULT, "the guest raised a CPU exception")                    \
-    X(MOTE_E_GUEST_ABORT, 51, GUEST_FAULT, "the guest aborted")                                   \
-    X(MOTE_E_PROTOCOL, 52, GUEST_FAULT, "the guest sent something that the ABI does not allow")   \
-    X(MOTE_E_NO_RESULT, 53, GUEST_FAULT, "the guest finished a call without a result")            \
-    X(MOTE_E_GUEST_DIED, 54, GUEST_FAULT, "the virtual CPU stopped in a state it cannot leave")   \
-    X(MOTE_E_TIME_LIMIT, 60, TIME_LIMIT, "the time limit passed")                                 \
-    X(MOTE_E_CANCELLED, 61, TIME_LIMIT, "the call was cancelled")                                 \
-    X(MOTE_E_NO_HYPERVISOR, 70, HOST, "no hypervisor that may be used")                           \
-    X(MOTE_E_MEMORY, 71, HOST, "out of memory")                                                   \
-    X(MOTE_E_SYSTEM, 72, HOST, "a system call failed")                                            \
-    X(MOTE_E_HOST_FUNCTION, 73, HOST, "a host function failed")                                   \
-    X(MOTE_E_HOST_FUNCTION_UNKNOWN, 74, HOST, "the guest called a host function nobody exposed")  \
-    X(MOTE_E_HOST_FUNCTION_ARGUMENTS, 75, HOST, "the guest called a host function wrongly")       \
-    X(MOTE_E_OUTPUT, 76, HOST, "output cannot be written (the mote program only)")                \
+    X(MOTE_E_GUEST_FAULT, 50, GUEST_FAULT, "the guest raised a CPU exception") \
+    X(MOTE_E_GUEST_ABORT, 51, GUEST_FAULT, "the guest aborted") \
+    X(MOTE_E_PROTOCOL, 52, GUEST_FAULT, "the guest sent something that the ABI does not allow") \
+    X(MOTE_E_NO_RESULT, 53, GUEST_FAULT, "the guest finished a call without a result") \
+    X(MOTE_E_GUEST_DIED, 54, GUEST_FAULT, "the virtual CPU stopped in a state it cannot leave") \
+    X(MOTE_E_TIME_LIMIT, 60, TIME_LIMIT, "the time limit passed") \
+    X(MOTE_E_CANCELLED, 61, TIME_LIMIT, "the call was cancelled") \
+    X(MOTE_E_NO_HYPERVISOR, 70, HOST, "no hypervisor that may be used") \
+    X(MOTE_E_MEMORY, 71, HOST, "out of memory") \
+    X(MOTE_E_SYSTEM, 72, HOST, "a system call failed") \
+    X(MOTE_E_HOST_FUNCTION, 73, HOST, "a host function failed") \
+    X(MOTE_E_HOST_FUNCTION_UNKNOWN, 74, HOST, "the guest called a host function nobody exposed") \
+    X(MOTE_E_HOST_FUNCTION_ARGUMENTS, 75, HOST, "the guest called a host function wrongly") \
+    X(MOTE_E_OUTPUT, 76, HOST, "output cannot be written (the mote program only)") \
     X(MOTE_E_BUG, 77, HOST, "an invariant of the library does not hold")
 
 /** The outcome of a fallible function: MOTE_OK, which is 0, or one of MOTE_E_*. */
@@ -104,9 +104,9 @@ typedef struct mote_fault {
     uint64_t rip;
     uint64_t rsp;
     uint64_t address;
-    char name[8];    /**< "#PF", or "" */
-    char cause[40];  /**< "stack overflow", "null pointer", ... */
-    char region[32]; /**< "guard", "heap", ..., or "" where address is in none */
+    char name[8];                       /**< "#PF", or "" */
+    char cause[40];                     /**< "stack overflow", "null pointer", ... */
+    char region[32];                    /**< "guard", "heap", ..., or "" where address is in none */
     char symbol[MOTE_ERROR_NAME_BYTES]; /**< "recurse+0x10", or "" */
 } mote_fault;
 

@@ -33,15 +33,15 @@ typedef enum mote_sandbox_state {
 
 /** Counts of a sandbox's life, initialisation included. */
 typedef struct mote_sandbox_stats {
-    size_t struct_size;        /**< set by the caller to sizeof(mote_sandbox_stats) */
-    uint64_t calls;            /**< calls that entered the guest */
-    uint64_t exits;            /**< times the guest needed the host */
-    uint64_t host_calls;       /**< host functions called, prints that were buffered not counted */
-    uint64_t log_records;      /**< log records received */
-    uint64_t system_calls;     /**< system calls that the library made to run the guest */
-    uint64_t last_wall_us;     /**< duration of the last call or of the initialisation */
-    uint64_t last_exits;       /**< exits of the last call or of the initialisation */
-    uint64_t last_host_calls;  /**< host calls of the last call or of the initialisation */
+    size_t struct_size;       /**< set by the caller to sizeof(mote_sandbox_stats) */
+    uint64_t calls;           /**< calls that entered the guest */
+    uint64_t exits;           /**< times the guest needed the host */
+    uint64_t host_calls;      /**< host functions called, prints that were buffered not counted */
+    uint64_t log_records;     /**< log records received */
+    uint64_t system_calls;    /**< system calls that the library made to run the guest */
+    uint64_t last_wall_us;    /**< duration of the last call or of the initialisation */
+    uint64_t last_exits;      /**< exits of the last call or of the initialisation */
+    uint64_t last_host_calls; /**< host calls of the last call or of the initialisation */
 } mote_sandbox_stats;
 
 /**

@@ -19,7 +19,8 @@ static const struct {
 } advices[] = {
     {ENOENT, "load KVM's module (modprobe kvm_intel or kvm_amd); in a cloud VM ask for nested "
              "virtualisation; in a container pass --device /dev/kvm"},
-    {EACCES, "add this user to the group that owns /dev/kvm (usermod -aG kvm USER) and log in anew"},
+    {EACCES,
+     "add this user to the group that owns /dev/kvm (usermod -aG kvm USER) and log in anew"},
     {EPERM, "allow this container or service the device: --device /dev/kvm"},
     {ENODEV, "switch virtualisation on in the firmware, then load KVM's module"},
     {EMFILE, "raise the limit on open descriptors (ulimit -n)"},

@@ -35,7 +35,8 @@ static bool is_in_gates(uint64_t rip)
 }
 
 /* The frame lies on the monitor's stack, which ring 3 cannot write. */
-static bool read_stack(const struct mt_machine *machine, uint64_t from, void *to, uint64_t len_bytes)
+static bool read_stack(const struct mt_machine *machine, uint64_t from, void *to,
+                       uint64_t len_bytes)
 {
     const struct mt_kvm_prepared *prepared = machine->prepared;
     if (from < prepared->private_start)

@@ -55,15 +55,15 @@ struct mt_kvm_prepared {
     const struct mt_plan *plan;
     mote_allocator allocator;
     int kvm_fd;
-    size_t run_bytes;        /* size of the mapping of struct kvm_run */
-    uint8_t *monitor;        /* MT_KVM_MONITOR_SLOT_BYTES, then the page tables */
-    uint8_t *tables;         /* plan->tables_len_bytes */
-    uint64_t xcr0;           /* of the guest */
-    uint64_t cr4;            /* of the guest */
+    size_t run_bytes; /* size of the mapping of struct kvm_run */
+    uint8_t *monitor; /* MT_KVM_MONITOR_SLOT_BYTES, then the page tables */
+    uint8_t *tables;  /* plan->tables_len_bytes */
+    uint64_t xcr0;    /* of the guest */
+    uint64_t cr4;     /* of the guest */
     struct kvm_cpuid2 *cpuid;
-    uint64_t private_start;  /* guest address of the private memory */
+    uint64_t private_start; /* guest address of the private memory */
     uint64_t private_len_bytes;
-    const uint8_t *shared;   /* pages that all sandboxes share, at shared_start; may be none */
+    const uint8_t *shared; /* pages that all sandboxes share, at shared_start; may be none */
     uint64_t shared_start;
     uint64_t shared_len_bytes;
 };
@@ -73,11 +73,11 @@ struct mt_machine {
     int vm_fd;
     int vcpu_fd;
     struct kvm_run *run;
-    uint8_t *reserved;        /* host range with guards on both sides of the private memory */
+    uint8_t *reserved; /* host range with guards on both sides of the private memory */
     size_t reserved_bytes;
     uint8_t *private_memory;
-    struct kvm_sregs ring3;   /* what the special registers are set to on entry */
-    struct mt_alarm *alarm;   /* of the thread that ran it last; NULL before the first run */
+    struct kvm_sregs ring3; /* what the special registers are set to on entry */
+    struct mt_alarm *alarm; /* of the thread that ran it last; NULL before the first run */
     uint64_t deadline_ns;
     uint64_t n_system_calls;
 };

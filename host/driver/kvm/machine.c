@@ -23,8 +23,8 @@ static mote_status map_private(struct mt_machine *machine, mote_error *err)
 {
     uint64_t len_bytes = machine->prepared->private_len_bytes;
     size_t reserved_bytes = len_bytes + 2 * MT_LARGE_PAGE_BYTES;
-    void *reserved = mmap(NULL, reserved_bytes, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *reserved =
+        mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of guest memory");
     machine->reserved = reserved;
@@ -60,8 +60,8 @@ static mote_status populate_regions(const struct mt_machine *machine, mote_error
             continue;
         uint64_t region_start = region->start + region->populate_start;
         if (region_start != end) {
-            mote_status status = populate(machine->private_memory + (start - prepared->private_start),
-                                          end - start, err);
+            mote_status status = populate(
+                machine->private_memory + (start - prepared->private_start), end - start, err);
             if (status != MOTE_OK)
                 return status;
             start = region_start;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pages of the monitor, the same in every sandbox but for the two stack addresses: descriptor
- * tables (Intel SDM volume 3, 3.4.5, 6.11, 6.14.1, 7.2.3; I/O bitmap: volume 1, 19.5.2), gates, stub page and vector
- * image. None of them is writable for the CPU either: all accessed bits are preset.
+ * tables (Intel SDM volume 3, 3.4.5, 6.11, 6.14.1, 7.2.3; I/O bitmap: volume 1, 19.5.2), gates,
+ * stub page and vector image. None of them is writable for the CPU either: all accessed bits are
+ * preset.
  */
 #include "host/driver/kvm/kvm_internal.h"
 
@@ -72,7 +73,7 @@ static void fill_task_state(uint8_t *to, const struct mt_plan *plan)
     };
     memset(state.io_bitmap, 0xFF, sizeof(state.io_bitmap));
     for (size_t i = 0; i < sizeof(allowed_ports) / sizeof(allowed_ports[0]); i++)
-        state.io_bitmap[allowed_ports[i] / 8] &= (uint8_t)~(1u << (allowed_ports[i] % 8));
+        state.io_bitmap[allowed_ports[i] / 8] &= (uint8_t) ~(1u << (allowed_ports[i] % 8));
     memcpy(to, &state, sizeof(state));
 }
 

@@ -22,6 +22,8 @@
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)
+#define CPUID_SMEP (1u << 7)  /* leaf 7, EBX */
+#define CPUID_SMAP (1u << 20) /* leaf 7, EBX */
 
 struct needed_capability {
     int number;
@@ -68,7 +70,7 @@ mote_status mt_kvm_open(int *kvm_fd, mote_error *err)
     return MOTE_OK;
 }
 
-static const struct kvm_cpuid_entry2 *find_leaf(const struct kvm_cpuid2 *cpuid, uint32_t leaf)
+static struct kvm_cpuid_entry2 *find_leaf(struct kvm_cpuid2 *cpuid, uint32_t leaf)
 {
     for (uint32_t i = 0; i < cpuid->nent; i++) {
         if (cpuid->entries[i].function == leaf && cpuid->entries[i].index == 0)
@@ -77,24 +79,40 @@ static const struct kvm_cpuid_entry2 *find_leaf(const struct kvm_cpuid2 *cpuid, 
     return NULL;
 }
 
+/* kvm_pvm on some CPUs leaves XSAVE and FSGSBASE out of what it supports, though ring 3 runs
+ * natively there and both work: the CPU itself has the last word. Elsewhere KVM lists them. */
+static bool list_what_the_cpu_has(struct kvm_cpuid_entry2 *basic, struct kvm_cpuid_entry2 *extended)
+{
+    uint32_t eax;
+    uint32_t ebx;
+    uint32_t ecx;
+    uint32_t edx;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_XSAVE))
+        return false;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & bit_FSGSBASE))
+        return false;
+    basic->ecx |= bit_XSAVE | bit_OSXSAVE;
+    extended->ebx |= bit_FSGSBASE;
+    return true;
+}
+
 /* Choose what the guest's CPU has switched on. */
 static mote_status choose_features(struct mt_kvm_prepared *prepared, mote_error *err)
 {
-    const struct kvm_cpuid_entry2 *basic = find_leaf(prepared->cpuid, 1);
-    const struct kvm_cpuid_entry2 *extended = find_leaf(prepared->cpuid, 7);
+    struct kvm_cpuid_entry2 *basic = find_leaf(prepared->cpuid, 1);
+    struct kvm_cpuid_entry2 *extended = find_leaf(prepared->cpuid, 7);
     const struct kvm_cpuid_entry2 *state = find_leaf(prepared->cpuid, 0xD);
-    if (basic == NULL || !(basic->ecx & bit_XSAVE) || state == NULL)
-        return mt_fail(err, MOTE_E_NO_HYPERVISOR, "the virtual CPU has no XSAVE");
-    if (extended == NULL || !(extended->ebx & bit_FSGSBASE))
-        return mt_fail(err, MOTE_E_NO_HYPERVISOR, "the virtual CPU has no FSGSBASE");
+    if (basic == NULL || extended == NULL || state == NULL ||
+        !list_what_the_cpu_has(basic, extended))
+        return mt_fail(err, MOTE_E_NO_HYPERVISOR, "the CPU lacks XSAVE or FSGSBASE");
     prepared->cr4 = CR4_BASE | CR4_OSXSAVE | CR4_FSGSBASE;
-    if (extended->ebx & (1u << 7))
+    if (extended->ebx & CPUID_SMEP)
         prepared->cr4 |= CR4_SMEP;
-    if (extended->ebx & (1u << 20))
+    if (extended->ebx & CPUID_SMAP)
         prepared->cr4 |= CR4_SMAP;
     prepared->xcr0 = ((uint64_t)state->edx << 32 | state->eax) & XCR0_WANTED;
-    bool has_whole_avx512 = (prepared->xcr0 & XCR0_AVX512) == XCR0_AVX512 &&
-                            (prepared->xcr0 & XCR0_AVX);
+    bool has_whole_avx512 =
+        (prepared->xcr0 & XCR0_AVX512) == XCR0_AVX512 && (prepared->xcr0 & XCR0_AVX);
     if (!has_whole_avx512)
         prepared->xcr0 &= ~XCR0_AVX512;
     return MOTE_OK;
@@ -124,7 +142,8 @@ static mote_status measure_vector_image(uint64_t *len_bytes, mote_error *err)
     if (__get_cpuid_count(0xD, 0, &eax, &ebx, &ecx, &edx) == 0)
         return mt_fail(err, MOTE_E_NO_HYPERVISOR, "this CPU has no XSAVE");
     uint64_t area_bytes = ecx > ebx ? ecx : ebx;
-    if (area_bytes > MT_VECTOR_IMAGE_MAX_BYTES || !mt_round_up(area_bytes, MT_PAGE_BYTES, len_bytes))
+    if (area_bytes > MT_VECTOR_IMAGE_MAX_BYTES ||
+        !mt_round_up(area_bytes, MT_PAGE_BYTES, len_bytes))
         return mt_fail(err, MOTE_E_NO_HYPERVISOR, "an XSAVE area of %u bytes is over the cap of %u",
                        ecx, MT_VECTOR_IMAGE_MAX_BYTES);
     return MOTE_OK;
@@ -161,8 +180,8 @@ static void find_memory(struct mt_kvm_prepared *prepared)
             }
             prepared->shared_len_bytes = region->start + region->len_bytes - prepared->shared_start;
         }
-        if (prepared->private_start == 0 && (region->backing == MT_BACKING_PRIVATE ||
-                                             region->backing == MT_BACKING_MONITOR))
+        if (prepared->private_start == 0 &&
+            (region->backing == MT_BACKING_PRIVATE || region->backing == MT_BACKING_MONITOR))
             prepared->private_start = region->start;
         if (prepared->private_start != 0)
             prepared->private_len_bytes =

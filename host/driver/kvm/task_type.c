@@ -43,8 +43,8 @@ static const struct mt_plan test_plan = {
 static bool got_through(const struct kvm_run *run)
 {
     uint64_t rip = run->s.regs.regs.rip;
-    return run->exit_reason == KVM_EXIT_IO && run->io.port == MT_PORT_DONE &&
-           rip >= MT_STUB_PAGE && rip < MT_STUB_PAGE + MT_PAGE_BYTES;
+    return run->exit_reason == KVM_EXIT_IO && run->io.port == MT_PORT_DONE && rip >= MT_STUB_PAGE &&
+           rip < MT_STUB_PAGE + MT_PAGE_BYTES;
 }
 
 static mote_status try_type(const struct mt_kvm_prepared *prepared, uint8_t task_type, bool *works,
