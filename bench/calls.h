@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measuring warm calls, and what a host call adds to one. */
+#ifndef MOTE_BENCH_CALLS_H
+#define MOTE_BENCH_CALLS_H
+
+#include "bench/samples.h"
+
+#include <mote/mote.h>
+
+/* How often an operation left the guest and entered the kernel, on average. */
+struct counts {
+    double exits;
+    double system_calls;
+};
+
+struct calls {
+    struct samples call;
+    struct samples host_call; /* what it adds to a call, from neighbouring blocks */
+    struct counts call_counts;
+    struct counts host_call_counts; /* of a call with one host call in it */
+};
+
+/* Measure in a sandbox of its own, and add the samples to *calls. */
+mote_status calls_measure(mote_image *image, struct calls *calls, mote_error *err);
+
+#endif

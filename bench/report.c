@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Printing figures. All text in them is the benchmark's own or a driver's name: none needs escapes.
+ */
+#include "bench/report.h"
+
+#include <stdio.h>
+
+double figure_ratio(const struct figure *figure)
+{
+    return figure->summary.median_us / figure->floor->summary.median_us;
+}
+
+bool figure_is_met(const struct figure *figure)
+{
+    return figure->goal <= 0 || figure_ratio(figure) <= figure->goal;
+}
+
+bool report_goals_are_met(const struct report *report)
+{
+    for (size_t i = 0; i < report->n_figures; i++) {
+        if (!figure_is_met(&report->figures[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_row(const char *name, const struct summary *summary)
+{
+    printf("%-15s %11.2f %11.2f %11.2f", name, summary->median_us, summary->min_us,
+           summary->p90_us);
+}
+
+static void print_figure(const struct figure *figure)
+{
+    print_row(figure->name, &figure->summary);
+    printf(" %8.3f", figure_ratio(figure));
+    if (figure->goal > 0) {
+        printf("  %.2f %-7s", figure->goal, figure_is_met(figure) ? "met" : "MISSED");
+    } else {
+        printf("  %-12s", "-");
+    }
+    printf(" %s\n", figure->about);
+}
+
+void report_print(const struct report *report)
+{
+    printf("driver %s%s%s, all on CPU %d, times in microseconds\n\n", report->driver,
+           report->kind[0] ? ", " : "", report->kind, report->cpu);
+    printf("%-15s %11s %11s %11s %8s  %-12s\n", "figure", "median", "min", "p90", "ratio", "goal");
+    for (size_t i = 0; i < report->n_figures; i++) {
+        print_figure(&report->figures[i]);
+    }
+    printf("\n%-15s %11s %11s %11s %8s  %-12s\n", "floor", "median", "min", "p90", "", "");
+    for (size_t i = 0; i < report->n_floors; i++) {
+        print_row(report->floors[i].name, &report->floors[i].summary);
+        printf(" %8s  %-12s %s\n", "", "", report->floors[i].about);
+    }
+    printf("\nmote-floor: %.0f exits a run, the lowest of its runs counts\n", report->floor_exits);
+    for (size_t i = 0; i < report->n_figures; i++) {
+        const struct figure *figure = &report->figures[i];
+        if (figure->counts != NULL) {
+            printf("%s: %g exits, %g system calls in all\n", figure->name, figure->counts->exits,
+                   figure->counts->system_calls);
+        }
+    }
+}
+
+static void print_json_summary(const struct summary *summary)
+{
+    printf("\"median_us\":%.3f,\"min_us\":%.3f,\"p90_us\":%.3f", summary->median_us,
+           summary->min_us, summary->p90_us);
+}
+
+static void print_json_figure(const struct figure *figure)
+{
+    printf("\"%s\":{", figure->name);
+    print_json_summary(&figure->summary);
+    printf(",\"samples\":%zu,\"floor\":\"%s\",\"ratio\":%.4f", figure->summary.n,
+           figure->floor->name, figure_ratio(figure));
+    if (figure->goal > 0) {
+        printf(",\"goal\":%.2f,\"met\":%s", figure->goal, figure_is_met(figure) ? "true" : "false");
+    }
+    if (figure->counts != NULL) {
+        printf(",\"exits\":%g,\"system_calls\":%g", figure->counts->exits,
+               figure->counts->system_calls);
+    }
+    printf("}");
+}
+
+void report_print_json(const struct report *report)
+{
+    printf("{\"driver\":\"%s\",\"kind\":\"%s\",\"cpu\":%d,\"floors\":{", report->driver,
+           report->kind, report->cpu);
+    for (size_t i = 0; i < report->n_floors; i++) {
+        printf("%s\"%s\":{", i > 0 ? "," : "", report->floors[i].name);
+        print_json_summary(&report->floors[i].summary);
+        printf("}");
+    }
+    printf("},\"floor_exits\":%.0f,\"figures\":{", report->floor_exits);
+    for (size_t i = 0; i < report->n_figures; i++) {
+        printf("%s", i > 0 ? "," : "");
+        print_json_figure(&report->figures[i]);
+    }
+    printf("},\"goals_met\":%s}\n", report_goals_are_met(report) ? "true" : "false");
+}
