@@ -4,8 +4,7 @@
 #include "host/base/error.h"
 #include "host/base/limits.h"
 #include "host/base/text.h"
-#include "host/sandbox/settings.h"
-#include "host/sandbox/template.h"
+#include "host/sandbox/operations.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -196,6 +195,19 @@ const mote_function *mote_image_function(const mote_image *image, size_t index)
     if (image == NULL || index >= image->parsed.n_functions)
         return NULL;
     return &image->parsed.functions[index];
+}
+
+mote_status mote_image_check_call(const mote_image *image, const char *function,
+                                  const mote_value *args, size_t n_args, mote_type returns,
+                                  mote_error *err)
+{
+    mote_type found;
+    if (image == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "image is NULL");
+    mote_status status = mt_check_words(function, args, n_args, returns, err);
+    if (status == MOTE_OK)
+        status = mt_check_call(&image->parsed, function, args, n_args, returns, &found, err);
+    return status;
 }
 
 static mote_status list_map(const struct mt_image *parsed, const struct mt_layout *layout,

@@ -115,26 +115,12 @@ mote_status mote_open(const char *path, const mote_config *config, mote_sandbox 
     return MOTE_OK;
 }
 
-static mote_status check_call(const mote_sandbox *sandbox, const char *function,
-                              const mote_value *args, size_t n_args, mote_type returns,
-                              mote_error *err)
-{
-    if (sandbox == NULL || function == NULL || (args == NULL && n_args > 0))
-        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox, function or args is NULL");
-    if (n_args > MOTE_MAX_PARAMETERS)
-        return mt_fail(err, MOTE_E_ARGUMENT, "%zu arguments are more than %d", n_args,
-                       MOTE_MAX_PARAMETERS);
-    if ((unsigned)returns > MOTE_TYPE_ANY)
-        return mt_fail(err, MOTE_E_ARGUMENT, "returns is no type: %d", (int)returns);
-    if (function[0] == '\0' || !mt_utf8_is_valid(function, strlen(function)))
-        return mt_fail(err, MOTE_E_ARGUMENT, "the function's name is empty or not UTF-8");
-    return MOTE_OK;
-}
-
 mote_status mote_call(mote_sandbox *sandbox, const char *function, const mote_value *args,
                       size_t n_args, mote_type returns, mote_value *result, mote_error *err)
 {
-    mote_status status = check_call(sandbox, function, args, n_args, returns, err);
+    if (sandbox == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "sandbox is NULL");
+    mote_status status = mt_check_words(function, args, n_args, returns, err);
     if (status == MOTE_OK)
         status = come_in(sandbox, MOTE_SANDBOX_READY, err);
     if (status != MOTE_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A call against the guest's function table, before the guest is entered. */
-#include "host/sandbox/sandbox.h"
+#include "host/sandbox/operations.h"
 
 #include "abi/codes.h"
 #include "host/base/error.h"
@@ -183,5 +183,20 @@ mote_status mt_check_call(const struct mt_image *image, const char *name, const 
         return mt_fail(err, MOTE_E_TYPE, "function %s returns %s and was asked for %s",
                        function->name, mote_type_name(function->returns), mote_type_name(asked));
     *returns = function->returns;
+    return MOTE_OK;
+}
+
+mote_status mt_check_words(const char *function, const mote_value *args, size_t n_args,
+                           mote_type returns, mote_error *err)
+{
+    if (function == NULL || (args == NULL && n_args > 0))
+        return mt_fail(err, MOTE_E_ARGUMENT, "function or args is NULL");
+    if (n_args > MOTE_MAX_PARAMETERS)
+        return mt_fail(err, MOTE_E_ARGUMENT, "%zu arguments are more than %d", n_args,
+                       MOTE_MAX_PARAMETERS);
+    if ((unsigned)returns > MOTE_TYPE_ANY)
+        return mt_fail(err, MOTE_E_ARGUMENT, "returns is no type: %d", (int)returns);
+    if (function[0] == '\0' || !mt_utf8_is_valid(function, strlen(function)))
+        return mt_fail(err, MOTE_E_ARGUMENT, "the function's name is empty or not UTF-8");
     return MOTE_OK;
 }

@@ -5,6 +5,10 @@
 
 #include "host/sandbox/sandbox.h"
 
+/* Whether a call is well-formed: what mote_call() and mote_image_check_call() check first. */
+mote_status mt_check_words(const char *function, const mote_value *args, size_t n_args,
+                           mote_type returns, mote_error *err);
+
 mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
                               mote_error *err);
 

@@ -114,6 +114,24 @@ MOTE_NODISCARD mote_status mote_image_facts_get(const mote_image *image, mote_im
 const mote_function *mote_image_function(const mote_image *image, size_t index);
 
 /**
+ * Check a call against the functions that an image declares, as mote_call() does before it enters
+ * the guest.
+ *
+ * An image without a table declares nothing: any call passes, but returns must not be
+ * MOTE_TYPE_ANY.
+ *
+ * Units: none.
+ * Owner: nothing changes hands.
+ * Threads: any.
+ * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, a name that is empty or not UTF-8),
+ * MOTE_E_GUEST_ERROR with codes 4 (no such function; err->text has near names), 5 (number of
+ * arguments) and 14 (type of an argument), MOTE_E_TYPE (type of the result).
+ */
+MOTE_NODISCARD mote_status mote_image_check_call(const mote_image *image, const char *function,
+                                                 const mote_value *args, size_t n_args,
+                                                 mote_type returns, mote_error *err);
+
+/**
  * Return the memory map that a sandbox of this image and configuration has.
  *
  * Needs no hypervisor. Regions come in address order. At most n_max of them are stored; *n_regions
