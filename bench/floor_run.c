@@ -111,7 +111,7 @@ mote_status floor_run(const char *program, struct floor *floor, mote_error *err)
     struct floor read = {summary_after(&at), summary_after(&at), summary_after(&at), 0};
     read.exits = number_after(&at, "\"exits\":");
     if (at == NULL) {
-        return fail(err, MOTE_E_SYSTEM, "%s printed something else: %s", program, text);
+        return fail(err, MOTE_E_SYSTEM, "%s did not print its figures", program);
     }
     *floor = read;
     return MOTE_OK;
