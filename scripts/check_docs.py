@@ -4,6 +4,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import declarations
 import tree
@@ -13,6 +14,8 @@ WANTED = {
     "include/mote/": ["Units", "Owner", "Threads", "Errors"],
     "include/mote_guest/": ["Units", "Owner", "Errors"],
 }
+# What macros expand to, and nobody writes by name.
+WITHOUT_DOCS = {Path("include/mote_guest/macros.h")}
 
 
 def check(declaration, wanted):
@@ -37,6 +40,8 @@ def main():
     problems, checked = [], 0
     for folder, wanted in WANTED.items():
         for path in declarations.public_headers(folder):
+            if path in WITHOUT_DOCS:
+                continue
             for declaration in declarations.read_declarations(path):
                 checked += 1
                 problems += check(declaration, wanted)

@@ -21,6 +21,8 @@ STANDARD = FREESTANDING | set(
     " string tgmath threads time uchar wchar wctype".split()
 )
 SYSTEM_RANKS = {"<free>": 1, "<c>": 2, "<any>": 3}
+GUEST_LIBC = "<libc>"
+GUEST_LIBC_FOLDER = Path("include/mote_guest/libc")
 
 
 @dataclass
@@ -75,9 +77,11 @@ def check_law(layers):
     for layer in layers.values():
         if not layer.allows_all and not (tree.ROOT / layer.name.removesuffix("/*")).exists():
             problems.append(f"{LAW}: there is no {layer.name}")
-        for name in layer.folders | {n for n in layer.allowed if n.startswith("<")}:
-            if name not in layers and name not in SYSTEM_RANKS:
-                problems.append(f"{LAW}: {layer.name} may include {name}, which is no layer")
+        for name in sorted(layer.folders - set(layers)):
+            problems.append(f"{LAW}: {layer.name} may include {name}, which is no layer")
+        for name in sorted(layer.allowed - layer.folders):
+            if name not in {*SYSTEM_RANKS, GUEST_LIBC, "*"} and not name.endswith(".h>"):
+                problems.append(f"{LAW}: {layer.name} may include {name}, which means nothing")
     for cycle in find_cycles({n: layer.folders for n, layer in layers.items()}):
         problems.append(f"{LAW}: cycle: {' -> '.join(cycle)}")
     return problems
@@ -108,10 +112,14 @@ def resolve(quote, target, known):
     return path if path in known else None
 
 
-def check_system_header(layer, target):
+def check_system_header(layer, target, known):
     stem = target.removesuffix(".h")
+    if layer.allows_all or f"<{target}>" in layer.allowed:
+        return True
+    if GUEST_LIBC in layer.allowed:
+        return stem in FREESTANDING or GUEST_LIBC_FOLDER / target in known
     rank = 1 if stem in FREESTANDING else 2 if stem in STANDARD else 3
-    return layer.allows_all or rank <= layer.system_rank
+    return rank <= layer.system_rank
 
 
 def check_file(path, layers, known, graph):
@@ -132,7 +140,7 @@ def check_file(path, layers, known, graph):
             problems.append(f'{path}:{line}: no file "{target}", seen from the root')
         elif found and not may_include(layer, home, found, layers):
             problems.append(f"{path}:{line}: {layer.name} may not include {found}")
-        elif not found and not check_system_header(layer, target):
+        elif not found and not check_system_header(layer, target, known):
             problems.append(f"{path}:{line}: {layer.name} may not include <{target}>")
     return problems
 

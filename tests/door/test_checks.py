@@ -25,6 +25,8 @@ middle   : <c> low
 list.d/* : <any> low
 top      : <any> low middle
 top/one.c : <any> list.d/*
+inner    : <libc> <zlib.h>
+include  : <libc>
 """
 
 DOC = """/**
@@ -57,7 +59,10 @@ def layer_problems(write, files):
     return check_layers.check_sources(check_layers.read_law(LAW), paths)
 
 
-BASE = {"low/a.h": "", "middle/b.h": "", "list.d/x/x.h": "", "list.d/y/y.h": "", "top/t.h": ""}
+LIBC_HEADER = "include/mote_guest/libc/string.h"
+BASE = dict.fromkeys(
+    ["low/a.h", "middle/b.h", "list.d/x/x.h", "list.d/y/y.h", "top/t.h", LIBC_HEADER], ""
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,9 @@ BASE = {"low/a.h": "", "middle/b.h": "", "list.d/x/x.h": "", "list.d/y/y.h": "",
         ("top/one.c", '#include "list.d/x/x.h"'),
         ("low/c_test.c", '#include "top/t.h"'),
         ("list.d/x/c.c", '#include "list.d/x/x.h"'),
+        ("inner/c.c", "#include <stdint.h>"),
+        ("inner/c.c", "#include <string.h>"),
+        ("inner/c.c", "#include <zlib.h>"),
     ],
 )
 def test_layers_allow(write, name, line):
@@ -87,6 +95,8 @@ def test_layers_allow(write, name, line):
         ("middle/c.c", '#include "b.h"'),
         ("top/c.c", '#include "list.d/x/x.h"'),
         ("list.d/x/c.c", '#include "list.d/y/y.h"'),
+        ("inner/c.c", "#include <stdlib.h>"),
+        ("inner/c.c", "#include <sys/mman.h>"),
         ("elsewhere/c.c", ""),
     ],
 )

@@ -15,7 +15,7 @@ WANTED_FILES = [
     "bin/mote",
     "bin/mote-cc",
     "include/mote/mote.h",
-    "include/mote_guest/guest.h",
+    "include/mote_guest/moteg.h",
     "lib/libmote.a",
     "lib/libmote.so",
     "lib/libmote.so.0",
