@@ -277,6 +277,35 @@ static void test_definitions_that_are_none_are_not_built(void **state)
     assert_int_equal(mt_wire_build_definitions(buffer, sizeof(buffer), NULL, n), 0);
 }
 
+/* Only the count stands in the way: what is behind the last parameter is a parameter too. */
+static void test_counts_over_the_most_are_not_built(void **state)
+{
+    (void)state;
+    static struct mt_wire_call calls[2];
+    calls[0] = (struct mt_wire_call){.name = view_of("f"), .call_type = MT_WIRE_CALL_GUEST};
+    memset(&calls[1], 0, sizeof(calls[1]));
+    calls[0].n_params = MT_WIRE_MAX_PARAMETERS;
+    assert_true(mt_wire_call_bytes(&calls[0]) > 0);
+    calls[0].n_params = MT_WIRE_MAX_PARAMETERS + 1;
+    assert_int_equal(mt_wire_call_bytes(&calls[0]), 0);
+}
+
+/* A guest's error buffer may be small, and a message with many parameters should be, too. */
+static void test_tables_of_one_kind_share_a_vtable(void **state)
+{
+    (void)state;
+    struct mt_wire_call call = {.name = view_of("f"),
+                                .call_type = MT_WIRE_CALL_GUEST,
+                                .n_params = 2,
+                                .params = {value_of(MT_WIRE_I32), value_of(MT_WIRE_U32)}};
+    assert_true(mt_wire_build_call(buffer, sizeof(buffer), &call) > 0);
+    size_t first = parameter_at(buffer, 0);
+    size_t second = parameter_at(buffer, 1);
+    assert_int_equal(vtable_at(buffer, first), vtable_at(buffer, second));
+    assert_int_equal(vtable_at(buffer, target_at(buffer, first, 6)),
+                     vtable_at(buffer, target_at(buffer, second, 6)));
+}
+
 static void test_the_most_definitions_are_built_and_read(void **state)
 {
     (void)state;
@@ -376,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_the_longest_text_leaves_room_for_its_nul),
         cmocka_unit_test(test_what_is_no_message_is_not_built),
         cmocka_unit_test(test_definitions_that_are_none_are_not_built),
+        cmocka_unit_test(test_counts_over_the_most_are_not_built),
+        cmocka_unit_test(test_tables_of_one_kind_share_a_vtable),
         cmocka_unit_test(test_the_most_definitions_are_built_and_read),
         cmocka_unit_test(test_bytes_built_in_place_are_the_message_of_a_copy),
         cmocka_unit_test(test_begin_tells_how_many_bytes_fit),

@@ -44,11 +44,12 @@ static bool is_inside(const struct mt_wire_reader *reader, size_t at, size_t len
     return at >= CONTENT_AT && at <= reader->len && len <= reader->len - at;
 }
 
-/* Follow the offset that stands at a checked place. */
+/* Follow the offset that stands at a checked place. One that leads to somewhere inside the message
+ * is below 2^31, as FlatBuffers want it. */
 static bool follow(const struct mt_wire_reader *reader, size_t at, const char *name, size_t *target)
 {
     uint32_t offset = load_u32(reader, at);
-    if (offset == 0 || offset > INT32_MAX || offset >= reader->len - at)
+    if (offset == 0 || offset >= reader->len - at)
         return mt_wire_refuse(reader, name, offset);
     *target = at + offset;
     return true;
@@ -85,11 +86,16 @@ bool mt_wire_table_at(const struct mt_wire_reader *reader, size_t at, struct mt_
     size_t table_bytes = load_u16(reader, vtable + sizeof(uint16_t));
     if (table_bytes < TABLE_HEAD_BYTES || !is_inside(reader, at, table_bytes))
         return mt_wire_refuse(reader, "table size", table_bytes);
-    *table = (struct mt_wire_table){at, table_bytes, vtable, vtable_bytes};
+    *table = (struct mt_wire_table){at, vtable, vtable_bytes};
     return true;
 }
 
-/* Where a field of field_bytes stands; 0 for one that is not there. */
+/*
+ * Where a field of field_bytes stands; 0 for one that is not there. It must be inside the message
+ * but not inside what the vtable says is the table: FlatBuffers' builders for Python and Go let
+ * tables share a vtable that differ only in their size. No verifier of FlatBuffers holds them to
+ * it.
+ */
 static bool find_field(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
                        unsigned vtable_offset, const char *name, size_t field_bytes, size_t *at)
 {
@@ -99,10 +105,11 @@ static bool find_field(const struct mt_wire_reader *reader, const struct mt_wire
     size_t offset = load_u16(reader, table->vtable + vtable_offset);
     if (offset == 0)
         return true;
-    if (offset < TABLE_HEAD_BYTES || offset + field_bytes > table->table_bytes ||
-        (table->at + offset) % field_bytes != 0)
+    size_t field = table->at + offset;
+    if (offset < TABLE_HEAD_BYTES || field % field_bytes != 0 ||
+        !is_inside(reader, field, field_bytes))
         return mt_wire_refuse(reader, name, offset);
-    *at = table->at + offset;
+    *at = field;
     return true;
 }
 

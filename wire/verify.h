@@ -21,7 +21,6 @@ struct mt_wire_reader {
 
 struct mt_wire_table {
     size_t at;
-    size_t table_bytes;
     size_t vtable;
     size_t vtable_bytes;
 };
