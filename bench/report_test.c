@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of what counts as a goal that is met. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "bench/report.h"
+
+static const struct floor_figure hundred = {"run", "", {.median_us = 100}};
+
+static struct figure figure_of(double median_us, double goal)
+{
+    return (struct figure){
+        .name = "call", .summary = {.median_us = median_us}, .floor = &hundred, .goal = goal};
+}
+
+static void test_ratio_is_to_the_floor(void **state)
+{
+    (void)state;
+    const struct figure figure = figure_of(150, 0);
+    assert_true(figure_ratio(&figure) == 1.5);
+}
+
+static void test_goal_is_met_up_to_it(void **state)
+{
+    (void)state;
+    const struct figure at = figure_of(150, 1.5);
+    const struct figure above = figure_of(151, 1.5);
+    assert_true(figure_is_met(&at));
+    assert_false(figure_is_met(&above));
+}
+
+static void test_figure_without_a_goal_misses_none(void **state)
+{
+    (void)state;
+    const struct figure figure = figure_of(10000, 0);
+    assert_true(figure_is_met(&figure));
+}
+
+static void test_one_missed_goal_is_enough(void **state)
+{
+    (void)state;
+    const struct figure figures[] = {figure_of(100, 1.1), figure_of(300, 0), figure_of(111, 1.1)};
+    const struct report all = {.figures = figures, .n_figures = 3};
+    const struct report but_last = {.figures = figures, .n_figures = 2};
+    assert_false(report_goals_are_met(&all));
+    assert_true(report_goals_are_met(&but_last));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ratio_is_to_the_floor),
+        cmocka_unit_test(test_goal_is_met_up_to_it),
+        cmocka_unit_test(test_figure_without_a_goal_misses_none),
+        cmocka_unit_test(test_one_missed_goal_is_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
