@@ -176,6 +176,8 @@ static mote_status read_fail(const struct word *word, int os_errno, mote_error *
 static bool grow(char **block, size_t *room_bytes)
 {
     size_t larger = *room_bytes == 0 ? FIRST_READ_BYTES : *room_bytes * 2;
+    if (larger > MAX_PAYLOAD_BYTES)
+        larger = MAX_PAYLOAD_BYTES + 1; /* enough to see that it is too much */
     char *moved = realloc(*block, larger + 1);
     if (moved == NULL)
         return false;

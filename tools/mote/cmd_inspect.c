@@ -137,7 +137,7 @@ int command_inspect(const struct options *options)
     mote_image *image = NULL;
     struct inspection inspection = {.options = options};
     int exit_status = 0;
-    mote_status status = guest_file_open(options_guest(options), &image, &err);
+    mote_status status = mote_image_open(options_guest(options), NULL, &image, &err);
     if (status == MOTE_OK)
         status = examine(&inspection, image, &err);
     if (status != MOTE_OK)

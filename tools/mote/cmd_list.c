@@ -86,7 +86,7 @@ int command_list(const struct options *options)
 {
     mote_error err;
     mote_image *image = NULL;
-    if (guest_file_open(options_guest(options), &image, &err) != MOTE_OK)
+    if (mote_image_open(options_guest(options), NULL, &image, &err) != MOTE_OK)
         return report_error(options, &err, NULL);
     int exit_status = list(options, image);
     mote_image_unref(image);

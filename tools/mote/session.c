@@ -89,6 +89,13 @@ static mote_status start(struct session *session, mote_error *err)
     return status;
 }
 
+static mote_status check_call(const struct session *session, mote_error *err)
+{
+    return mote_image_check_call(session->image, options_function(session->options),
+                                 session->arguments.values, session->arguments.n_values,
+                                 (mote_type)session->options->returns, err);
+}
+
 static void configure(struct session *session)
 {
     const struct options *options = session->options;
@@ -108,11 +115,12 @@ mote_status session_open(struct session *session, const struct options *options,
     if (status != MOTE_OK)
         return status;
     configure(session);
-    status = guest_file_open(options_guest(options), &session->image, err);
+    status = mote_image_open(options_guest(options), NULL, &session->image, err);
     if (status != MOTE_OK)
         return status;
     say_image(session);
-    return start(session, err);
+    status = check_call(session, err);
+    return status == MOTE_OK ? start(session, err) : status;
 }
 
 mote_status session_call(struct session *session, mote_value *result, mote_error *err)

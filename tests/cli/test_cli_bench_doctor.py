@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mote bench and mote doctor."""
+
+import os
+import re
+import resource
+
+import pytest
+from mote_cli import HELLO, NOBODY, call, mote, needs_kvm
+
+
+def bench(function, *words, **settings):
+    return mote("bench", HELLO, function, *words, **settings)
+
+
+@needs_kvm
+def test_bench_in_json():
+    done = bench("Nothing", "--calls", "200", "--json")
+    answer = done.json()
+    assert (done.status, done.err) == (0, b"")
+    assert list(answer) == ["ok", "function", "driver", "calls", "restore", "us", "per_call"]
+    assert (answer["ok"], answer["function"], answer["driver"]) == (True, "Nothing", "kvm")
+    assert (answer["calls"], answer["restore"]) == (200, False)
+    assert list(answer["us"]) == ["min", "p50", "p90", "p99", "max"]
+    times = list(answer["us"].values())
+    assert times == sorted(times) and times[0] > 0
+    assert list(answer["per_call"]) == ["exits", "host_calls", "system_calls"]
+
+
+@needs_kvm
+def test_a_warm_call_is_one_exit_and_one_system_call():
+    per_call = bench("Nothing", "--calls", "500", "--json").json()["per_call"]
+    assert per_call["exits"] == pytest.approx(1.0, abs=0.05)
+    assert per_call["host_calls"] == 0.0
+    assert per_call["system_calls"] == pytest.approx(1.0, abs=0.05)
+
+
+@needs_kvm
+def test_bench_makes_a_thousand_calls_without_an_option():
+    assert bench("Add", "i32:1", "i32:2", "--json").json()["calls"] == 1000
+
+
+@needs_kvm
+def test_bench_of_one_call():
+    us = bench("Nothing", "--calls", "1", "--json").json()["us"]
+    assert us["min"] == us["p50"] == us["max"]
+
+
+@needs_kvm
+def test_bench_keeps_the_sandbox_between_calls():
+    assert bench("Count", "--calls", "10").status == 0
+
+
+@needs_kvm
+def test_bench_prints_percentiles_and_counts():
+    out = bench("Nothing", "--calls", "50").out.decode()
+    assert out.startswith("50 calls, driver kvm\n")
+    for name in ("min", "p50", "p90", "p99", "max"):
+        assert re.search(rf"^{name} +\d+\.\d{{3}} us$", out, re.MULTILINE)
+    for name in ("exits", "host calls", "system calls"):
+        assert re.search(rf"^{name} +\d+\.\d{{3}} per call$", out, re.MULTILINE)
+
+
+@needs_kvm
+@pytest.mark.parametrize(
+    "words, status",
+    [
+        (["NoSuch"], 1),
+        (["Add", "i32:1", "i32:2", "--returns", "str"], 2),
+        (["Crash"], 4),
+        (["Spin", "--time-limit", "20ms"], 5),
+        (["HostEchoI32", "i32:1"], 6),
+    ],
+)
+def test_bench_fails_as_call_does(words, status):
+    done = bench(*words, "--json")
+    single = call(*words, "--json")
+    assert done.status == single.status == status
+    assert done.json()["code"] == single.json()["code"]
+
+
+DRIVER_KEYS = ["name", "isolation", "kind", "hardware", "works", "reason", "advice", "operation",
+               "errno", "errno_name", "max_sandboxes"]  # fmt: skip
+
+
+@needs_kvm
+def test_doctor_says_what_works_and_what_the_limits_are():
+    done = mote("doctor")
+    out = done.out.decode()
+    assert (done.status, done.err) == (0, b"")
+    assert re.search(r"^driver kvm: works; hardware virtualisation \(kvm\w*\)$", out, re.MULTILINE)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert re.search(rf"^open files: {soft}\b", out, re.MULTILINE)
+    assert re.search(r"^  sandboxes: at most \d+ ", out, re.MULTILINE)
+
+
+@needs_kvm
+def test_doctor_in_json():
+    done = mote("doctor", "--json")
+    answer = done.json()
+    assert done.status == 0
+    assert answer["ok"] is True
+    assert [list(driver) for driver in answer["drivers"]] == [DRIVER_KEYS] * len(answer["drivers"])
+    kvm = next(driver for driver in answer["drivers"] if driver["name"] == "kvm")
+    assert (kvm["hardware"], kvm["works"], kvm["reason"]) == (True, True, None)
+    assert kvm["kind"].startswith("kvm")
+    assert answer["limits"]["open_files"]["soft"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+@needs_kvm
+def test_doctor_tells_how_many_sandboxes_a_small_limit_allows():
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    answer = mote("doctor", "--json", preexec_fn=limit).json()
+    assert 0 < answer["drivers"][0]["max_sandboxes"] < 64
+
+
+def may_drop_rights():
+    return os.geteuid() == 0 and os.path.exists("/dev/kvm")
+
+
+without_rights = pytest.mark.skipif(not may_drop_rights(), reason="needs root and /dev/kvm, to give both up")
+
+
+@without_rights
+def test_doctor_says_what_to_do_where_nothing_works():
+    done = mote("doctor", user=NOBODY, group=NOBODY, extra_groups=[])
+    out = done.out.decode()
+    assert (done.status, done.code()) == (6, "MOTE_E_NO_HYPERVISOR")
+    assert "driver kvm: does not work" in out
+    assert re.search("^  reason: .*Permission denied", out, re.MULTILINE)
+    assert re.search("^  advice: .+", out, re.MULTILINE)
+
+
+@without_rights
+def test_doctor_in_json_where_nothing_works():
+    done = mote("doctor", "--json", user=NOBODY, group=NOBODY, extra_groups=[])
+    answer = done.json()
+    assert done.status == 6
+    keys = ["ok", "class", "status", "code", "text", "host", "drivers", "limits"]
+    assert list(answer) == keys
+    assert (answer["ok"], answer["class"], answer["status"]) == (False, "host", 6)
+    assert answer["host"] == {"operation": "open /dev/kvm", "errno": 13, "errno_name": "EACCES"}
+
+
+@without_rights
+def test_a_call_without_a_hypervisor(tmp_path):
+    guest = tmp_path / "hello.elf"
+    guest.write_bytes(HELLO.read_bytes())
+    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    with open(guest, "rb") as readable:
+        done = call("Nothing", "--json", guest=f"/proc/self/fd/{readable.fileno()}",
+                    pass_fds=[readable.fileno()], **as_nobody)  # fmt: skip
+    answer = done.json()
+    assert (done.status, done.code()) == (6, "MOTE_E_NO_HYPERVISOR")
+    assert list(answer) == ["ok", "class", "status", "code", "text", "host"]
+    assert answer["host"] == {"operation": "open /dev/kvm", "errno": 13, "errno_name": "EACCES"}
