@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define MAX_FILE_BYTES ((size_t)1 << 30)
-#define CHILD_MEMORY_BYTES ((rlim_t)2 << 30)
+#define CHILD_MORE_BYTES ((rlim_t)1 << 30) /* beyond what the program has mapped already */
 #define CHILD_CPU_SECONDS 2
 #define WAIT_MS 3000
 
@@ -76,15 +76,28 @@ static bool forbid_system_calls(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+/* The first number of /proc/self/statm is the size of the address space in pages. */
+static bool limit_memory(void)
+{
+    char text[64] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is_read = read(fd, text, sizeof(text) - 1) > 0;
+    close(fd);
+    rlim_t mapped_bytes = strtoul(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
+    const struct rlimit memory = {mapped_bytes + CHILD_MORE_BYTES, mapped_bytes + CHILD_MORE_BYTES};
+    return is_read && setrlimit(RLIMIT_AS, &memory) == 0;
+}
+
 /* Keep answer_fd alone, as descriptor 0. */
 static bool confine(int answer_fd)
 {
-    const struct rlimit memory = {CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES};
     const struct rlimit cpu = {CHILD_CPU_SECONDS, CHILD_CPU_SECONDS};
     const struct rlimit core = {0, 0};
-    return dup2(answer_fd, 0) == 0 && syscall(SYS_close_range, 1U, ~0U, 0U) == 0 &&
-           setrlimit(RLIMIT_AS, &memory) == 0 && setrlimit(RLIMIT_CPU, &cpu) == 0 &&
-           setrlimit(RLIMIT_CORE, &core) == 0 && forbid_system_calls();
+    return limit_memory() && setrlimit(RLIMIT_CPU, &cpu) == 0 &&
+           setrlimit(RLIMIT_CORE, &core) == 0 && dup2(answer_fd, 0) == 0 &&
+           syscall(SYS_close_range, 1U, ~0U, 0U) == 0 && forbid_system_calls();
 }
 
 /* The lowest address of the file's segments: what the image's first byte is linked to. */
