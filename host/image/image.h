@@ -20,25 +20,25 @@ struct mt_image_span {
 struct mt_image_symbol {
     uint64_t start;
     uint64_t len_bytes; /* 0 when the file does not say */
-    const char *name;   /* in the image's own memory */
+    const char *name;   /* one harmless line, cut to fit an error; in names */
 };
 
 struct mt_image {
     mote_allocator allocator;
     mote_image_facts facts;
-    uint8_t *memory;           /* (c) what gets loaded, relocated for address 0 */
-    uint64_t memory_bytes;     /* (c) multiple of 4096, pages of zeroes at the end included */
-    uint64_t alignment;        /* (c) what the load address must be a multiple of, >= 4096 */
-    uint64_t entry;            /* (c) */
-    uint64_t *relocations;     /* (c) where to add the load address to a u64; ascending */
-    size_t n_relocations;      /* (c) */
-    struct mt_image_span *spans; /* (c) ascending, without gaps: together [0, memory_bytes) */
-    size_t n_spans;            /* (c) */
-    mote_function *functions;  /* (c) sorted by name; names in the image's own memory */
-    size_t n_functions;        /* (c) */
+    uint8_t *memory;                 /* (c) what gets loaded, relocated for address 0 */
+    uint64_t memory_bytes;           /* (c) multiple of 4096, pages of zeroes at the end included */
+    uint64_t alignment;              /* (c) what the load address must be a multiple of, >= 4096 */
+    uint64_t entry;                  /* (c) */
+    uint64_t *relocations;           /* (c) where to add the load address to a u64; ascending */
+    size_t n_relocations;            /* (c) */
+    struct mt_image_span *spans;     /* (c) ascending, without gaps: together [0, memory_bytes) */
+    size_t n_spans;                  /* (c) */
+    mote_function *functions;        /* (c) sorted by name; names in memory */
+    size_t n_functions;              /* (c) */
     struct mt_image_symbol *symbols; /* (c) functions, ascending by start; may be none */
-    size_t n_symbols;          /* (c) */
-    char *names;               /* (c) storage of function and symbol names */
+    size_t n_symbols;                /* (c) */
+    char *names;                     /* (c) storage of the symbols' names */
     /* (c): set while parsing, never changed after */
 };
 
