@@ -6,38 +6,16 @@ MOTE_SEED=N gives other messages; a failure names the seed.
 
 import json
 import math
-import os
-import random
 import struct
 import subprocess
 import sys
-from pathlib import Path
 
 import flatbuffers
-import messages
 import pytest
+import wire_messages as messages
+from wire_tools import SCHEMA, SEED, ask, build, random_messages, run
 
-SOURCE = Path(__file__).resolve().parents[2]
-SCHEMA = SOURCE / "wire" / "schema"
-BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
-SEED = int(os.environ.get("MOTE_SEED", "1"))
 COUNT = 600
-
-
-def run(*command, **options):
-    return subprocess.run([str(word) for word in command], check=True, **options)
-
-
-def ask(lines):
-    """The answers of wire_tool to the lines."""
-    tool = BUILD / "tests" / "support" / "wire_tool"
-    done = run(tool, input="".join(f"{line}\n" for line in lines), text=True, stdout=-1)
-    return done.stdout.splitlines()
-
-
-def unhex(answer):
-    assert answer.startswith("x"), answer
-    return bytes.fromhex(answer[1:])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,18 +29,12 @@ def generated_code(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sample():
-    """Random messages, with every kind among them."""
-    rng = random.Random(SEED)
-    print(f"seed {SEED}")
-    sample = [messages.random_message(rng) for _ in range(COUNT)]
-    assert {message[0] for message in sample} == set(messages.SCHEMAS)
-    return sample
+    return random_messages(COUNT)
 
 
 @pytest.fixture(scope="module")
 def built(sample):
-    """The sample's messages, built by wire/."""
-    return [unhex(answer) for answer in ask(f"build {messages.to_text(m)}" for m in sample)]
+    return build(sample)
 
 
 def flatc(kind, folder, names, *options):
@@ -110,7 +82,7 @@ def test_python_reads_ours(sample, built):
 @pytest.mark.parametrize("number", [-0.0, math.inf, -math.inf, math.nan, 1e-45])
 def test_floats_that_json_lacks_keep_their_bits(type_name, number):
     message = "result", (type_name, number)
-    data = unhex(ask([f"build {messages.to_text(message)}"])[0])
+    data = build([message])[0]
     _, (found_type, found) = messages.from_bytes("result", data)
     assert found_type == type_name
     expected = struct.unpack("<f", struct.pack("<f", number))[0] if type_name == "f32" else number
@@ -127,6 +99,5 @@ def test_ours_reads_python(sample):
 
 
 def test_bytes_of_a_message_do_not_depend_on_the_run(sample, built):
-    again = ask(f"build {messages.to_text(message)}" for message in sample)
-    assert [unhex(answer) for answer in again] == built
+    assert build(sample) == built
     assert all(len(data) % 8 == 0 for data in built)
