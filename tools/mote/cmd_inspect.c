@@ -6,6 +6,7 @@
 #include "tools/mote/guest_file.h"
 #include "tools/mote/output.h"
 #include "tools/mote/report.h"
+#include "tools/mote/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,22 +75,23 @@ static int print_json(const struct inspection *inspection)
 
 static mote_status print_facts(const mote_image_facts *facts, mote_error *err)
 {
-    char text[1024];
+    char text[1024] = "";
     char abi[24];
-    int n = snprintf(
-        text, sizeof(text),
-        "format       ELF, x86-64, %" PRIu64 " bytes\n"
-        "abi          %s\n"
-        "functions    %" PRIu32 "%s\n"
-        "loaded       %" PRIu64 " bytes, %" PRIu32 " segments, %" PRIu32 " relocations\n"
-        "entry        +0x%" PRIx64 "\n"
-        "asks for     heap %" PRIu64 ", stack %" PRIu64 "\n"
-        "symbols      %s\n\n",
-        facts->file_bytes, guest_file_abi_name(facts, abi), facts->n_functions,
-        facts->abi == MOTE_ABI_HYPERLIGHT_0_1 ? " declared: they register at run time" : "",
-        facts->loaded_bytes, facts->n_segments, facts->n_relocations, facts->entry,
-        facts->heap_bytes, facts->stack_bytes, facts->has_symbols ? "yes" : "no");
-    return output_result(text, (size_t)n, err);
+    text_append(text, sizeof(text), "format       ELF, x86-64, %" PRIu64 " bytes\n",
+                facts->file_bytes);
+    text_append(text, sizeof(text), "abi          %s\n", guest_file_abi_name(facts, abi));
+    if (facts->abi == MOTE_ABI_HYPERLIGHT_0_1)
+        text_append(text, sizeof(text), "functions    register at run time\n");
+    else
+        text_append(text, sizeof(text), "functions    %" PRIu32 "\n", facts->n_functions);
+    text_append(text, sizeof(text),
+                "loaded       %" PRIu64 " bytes, %" PRIu32 " segments, %" PRIu32 " relocations\n",
+                facts->loaded_bytes, facts->n_segments, facts->n_relocations);
+    text_append(text, sizeof(text), "entry        +0x%" PRIx64 "\n", facts->entry);
+    text_append(text, sizeof(text), "asks for     heap %" PRIu64 ", stack %" PRIu64 "\n",
+                facts->heap_bytes, facts->stack_bytes);
+    text_append(text, sizeof(text), "symbols      %s\n\n", facts->has_symbols ? "yes" : "no");
+    return output_result(text, strlen(text), err);
 }
 
 static mote_status print_regions(const struct inspection *inspection, mote_error *err)

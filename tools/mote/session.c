@@ -91,9 +91,13 @@ static mote_status start(struct session *session, mote_error *err)
 
 static mote_status check_call(const struct session *session, mote_error *err)
 {
-    return mote_image_check_call(session->image, options_function(session->options),
-                                 session->arguments.values, session->arguments.n_values,
-                                 (mote_type)session->options->returns, err);
+    mote_type returns = (mote_type)session->options->returns;
+    mote_status status =
+        mote_image_check_call(session->image, options_function(session->options),
+                              session->arguments.values, session->arguments.n_values, returns, err);
+    if (status == MOTE_E_TYPE && returns == MOTE_TYPE_ANY)
+        text_append(err->text, sizeof(err->text), " with --returns");
+    return status;
 }
 
 static void configure(struct session *session)
