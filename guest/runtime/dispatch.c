@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call from the host: find the function, check the arguments, run it, leave its result. */
+#include "abi/codes.h"
+#include "abi/note.h"
+#include "guest/runtime/runtime.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct moteg_function_record record;
+
+_Static_assert(sizeof(record) == sizeof(struct mt_note_function), "record layout");
+_Static_assert(offsetof(record, name) == offsetof(struct mt_note_function, name), "record layout");
+_Static_assert(offsetof(record, code) == offsetof(struct mt_note_function, code), "record layout");
+_Static_assert(offsetof(record, n_params) == offsetof(struct mt_note_function, n_params),
+               "record layout");
+_Static_assert(offsetof(record, returns) == offsetof(struct mt_note_function, returns),
+               "record layout");
+_Static_assert(offsetof(record, params) == offsetof(struct mt_note_function, params),
+               "record layout");
+_Static_assert(MOTEG_MAX_PARAMETERS == MT_NOTE_MAX_PARAMETERS, "parameters of a function");
+
+extern const record __start_mote_functions[];
+extern const record __stop_mote_functions[];
+
+/* The function table by name. */
+static const record **functions;
+static size_t n_functions;
+
+/* Where moteg_fail() goes, and with what. */
+static jmp_buf failure_point;
+static bool can_fail;
+static uint32_t failure_code;
+static const char *failure_text;
+static size_t failure_text_bytes;
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(const record *const *)a)->name, (*(const record *const *)b)->name);
+}
+
+void mt_dispatch_init(void)
+{
+    n_functions = (size_t)(__stop_mote_functions - __start_mote_functions);
+    if (n_functions == 0)
+        return;
+    functions = malloc(n_functions * sizeof(functions[0]));
+    if (functions == NULL)
+        moteg_abort(MT_GUEST_CODE_MALLOC_FAILED, "no memory for an index of %zu functions",
+                    n_functions);
+    for (size_t i = 0; i < n_functions; i++)
+        functions[i] = &__start_mote_functions[i];
+    qsort(functions, n_functions, sizeof(functions[0]), compare_names);
+}
+
+/* name is text of the wire: NUL-terminated, and perhaps with NULs inside. */
+static const record *find(const struct mt_wire_view *name)
+{
+    size_t low = 0, high = n_functions;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp((const char *)name->data, functions[middle]->name);
+        if (order == 0)
+            return strlen(functions[middle]->name) == name->len ? functions[middle] : NULL;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const char *mt_type_word(enum mt_wire_type type)
+{
+    static const char *const words[] = {
+        [MT_WIRE_I32] = "Int",    [MT_WIRE_U32] = "UInt",  [MT_WIRE_I64] = "Long",
+        [MT_WIRE_U64] = "ULong",  [MT_WIRE_F32] = "Float", [MT_WIRE_F64] = "Double",
+        [MT_WIRE_STR] = "String", [MT_WIRE_BOOL] = "Bool", [MT_WIRE_BYTES] = "VecBytes",
+        [MT_WIRE_VOID] = "Void",
+    };
+    return (size_t)type < sizeof(words) / sizeof(words[0]) ? words[type] : "?";
+}
+
+moteg_value mt_value_from_wire(const struct mt_wire_value *value)
+{
+    moteg_value made = {.type = (moteg_type)value->type};
+    switch (value->type) {
+    case MT_WIRE_I32:
+        made.as.i32 = value->as.i32;
+        break;
+    case MT_WIRE_U32:
+        made.as.u32 = value->as.u32;
+        break;
+    case MT_WIRE_I64:
+        made.as.i64 = value->as.i64;
+        break;
+    case MT_WIRE_U64:
+        made.as.u64 = value->as.u64;
+        break;
+    case MT_WIRE_F32:
+        made.as.f32 = value->as.f32;
+        break;
+    case MT_WIRE_F64:
+        made.as.f64 = value->as.f64;
+        break;
+    case MT_WIRE_BOOL:
+        made.as.boolean = value->as.boolean;
+        break;
+    case MT_WIRE_STR:
+        made.as.str = (moteg_str){(const char *)value->as.view.data, value->as.view.len};
+        break;
+    case MT_WIRE_BYTES:
+        made.as.bytes = (moteg_bytes){value->as.view.data, value->as.view.len};
+        break;
+    case MT_WIRE_VOID:
+        break;
+    }
+    return made;
+}
+
+static struct mt_wire_view checked_text(const moteg_str *str, const char *what, const char *name)
+{
+    if (str->data == NULL)
+        return (struct mt_wire_view){(const uint8_t *)"", 0};
+    struct mt_wire_view view = {(const uint8_t *)str->data, str->len_bytes};
+    if (!mt_wire_utf8_is_valid(view.data, view.len))
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "%s %s is not UTF-8", what, name);
+    return view;
+}
+
+struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what, const char *name)
+{
+    struct mt_wire_value made = {.type = (enum mt_wire_type)value->type};
+    switch (value->type) {
+    case MOTEG_TYPE_I32:
+        made.as.i32 = value->as.i32;
+        break;
+    case MOTEG_TYPE_U32:
+        made.as.u32 = value->as.u32;
+        break;
+    case MOTEG_TYPE_I64:
+        made.as.i64 = value->as.i64;
+        break;
+    case MOTEG_TYPE_U64:
+        made.as.u64 = value->as.u64;
+        break;
+    case MOTEG_TYPE_F32:
+        made.as.f32 = value->as.f32;
+        break;
+    case MOTEG_TYPE_F64:
+        made.as.f64 = value->as.f64;
+        break;
+    case MOTEG_TYPE_BOOL:
+        made.as.boolean = value->as.boolean;
+        break;
+    case MOTEG_TYPE_STR:
+        made.as.view = checked_text(&value->as.str, what, name);
+        break;
+    case MOTEG_TYPE_BYTES:
+        made.as.view = (struct mt_wire_view){value->as.bytes.data, value->as.bytes.len_bytes};
+        break;
+    case MOTEG_TYPE_VOID:
+        break;
+    }
+    return made;
+}
+
+/* The two texts are those of the record's section 11.2. */
+static void check_arguments(const record *function, const struct mt_wire_call *call)
+{
+    if (call->n_params != function->n_params)
+        moteg_fail(MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS,
+                   "Called function %s with %zu parameters but it takes %u.", function->name,
+                   call->n_params, (unsigned)function->n_params);
+    for (size_t i = 0; i < call->n_params; i++) {
+        enum mt_wire_type expected = MT_WIRE_VOID;
+        mt_wire_parameter_type(function->params[i], &expected);
+        if (call->params[i].type != expected)
+            moteg_fail(MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH,
+                       "Expected parameter type %s for parameter index %zu of function %s but got "
+                       "%s.",
+                       mt_type_word(expected), i, function->name,
+                       mt_type_word(call->params[i].type));
+    }
+}
+
+static void leave_result(const record *function, const moteg_value *result)
+{
+    bool is_bytes = result->type == MOTEG_TYPE_BYTES;
+    if (is_bytes && mt_output_finish_reserved(result->as.bytes.data, result->as.bytes.len_bytes))
+        return;
+    struct mt_wire_value value = mt_value_to_wire(result, "result of function", function->name);
+    bool is_view = is_bytes || result->type == MOTEG_TYPE_STR;
+    if (is_view && mt_output_holds(value.as.view.data)) {
+        /* Written into the reserved memory, but not as its bytes: out of the message's way. */
+        void *copy = moteg_call_memory(value.as.view.len);
+        memcpy(copy, value.as.view.data, value.as.view.len);
+        value.as.view.data = copy;
+    }
+    mt_output_clear();
+    mt_records_flush_unless_fit(mt_wire_result_bytes(&value));
+    size_t room, len_bytes = 0;
+    uint8_t *to = mt_output_room(&room);
+    if (to != NULL)
+        len_bytes = mt_wire_build_result(to, room, &value);
+    if (len_bytes == 0)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR,
+                   "result message of %zu bytes does not fit the output buffer of %llu bytes",
+                   mt_wire_result_bytes(&value), (unsigned long long)mt_peb.output_bytes);
+    mt_output_push(len_bytes);
+}
+
+/* Whether a parameter is a view into the call's message. */
+static bool has_views(const struct mt_wire_call *call)
+{
+    for (size_t i = 0; i < call->n_params; i++) {
+        if (call->params[i].type == MT_WIRE_STR || call->params[i].type == MT_WIRE_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static void run_call(void *context)
+{
+    const struct mt_wire_call *call = context;
+    const record *function = find(&call->name);
+    if (function == NULL)
+        moteg_fail(MT_GUEST_CODE_FUNCTION_NOT_FOUND, "%s", (const char *)call->name.data);
+    check_arguments(function, call);
+    moteg_value args[MOTEG_MAX_PARAMETERS];
+    for (size_t i = 0; i < call->n_params; i++)
+        args[i] = mt_value_from_wire(&call->params[i]);
+    moteg_value result = function->code(args);
+    leave_result(function, &result);
+}
+
+void mt_dispatch(void)
+{
+    static struct mt_wire_call call;
+    struct mt_wire_fault fault;
+    size_t len_bytes;
+    const uint8_t *message = mt_input_pop(&len_bytes);
+    if (!mt_wire_read_call(message, len_bytes, &call, &fault) ||
+        call.call_type != MT_WIRE_CALL_GUEST)
+        moteg_abort(MT_GUEST_CODE_UNKNOWN, "input buffer: not a call of a guest function");
+    mt_output_clear();
+    mt_call_memory_begin(&call);
+    mt_host_call_begin(message, len_bytes, has_views(&call));
+    mt_run_catching(run_call, &call);
+}
+
+void mt_run_catching(void (*fn)(void *), void *context)
+{
+    can_fail = true;
+    if (setjmp(failure_point) == 0) {
+        fn(context);
+    } else {
+        mt_output_clear();
+        mt_report_error(failure_code, failure_text, failure_text_bytes);
+    }
+    can_fail = false;
+}
+
+void moteg_fail(uint32_t code, const char *format, ...)
+{
+    static char text[1024];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (!can_fail)
+        moteg_abort(code, "%s", text);
+    size_t len_bytes = len < 0 ? 0 : (size_t)len;
+    if (len_bytes >= sizeof(text))
+        len_bytes = sizeof(text) - 1;
+    /* A character that was cut through at the end is taken off where the error is written. */
+    failure_code = code;
+    failure_text = text;
+    failure_text_bytes = len_bytes;
+    longjmp(failure_point, 1);
+}

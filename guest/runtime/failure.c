@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aborts, and the guest error buffer. */
+#include "abi/codes.h"
+#include "abi/ports.h"
+#include "guest/libc/heap.h"
+#include "guest/runtime/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t character_bytes(const char *text, size_t len_bytes)
+{
+    for (size_t n = 1; n <= 4 && n <= len_bytes; n++) {
+        if (mt_wire_utf8_is_valid((const uint8_t *)text, n))
+            return n;
+    }
+    return 0;
+}
+
+void mt_make_utf8(char *text, size_t len_bytes)
+{
+    if (mt_wire_utf8_is_valid((const uint8_t *)text, len_bytes))
+        return;
+    for (size_t i = 0; i < len_bytes;) {
+        size_t n = character_bytes(text + i, len_bytes - i);
+        if (n == 0) {
+            text[i] = '?';
+            n = 1;
+        }
+        i += n;
+    }
+}
+
+void mt_report_error(uint64_t code, const char *text, size_t len_bytes)
+{
+    uint8_t *to = (uint8_t *)(uintptr_t)mt_peb.guest_error;
+    struct mt_wire_error error = {
+        .code = code != MT_GUEST_CODE_NO_ERROR ? code : MT_GUEST_CODE_GUEST_ERROR,
+        .message = {.data = (const uint8_t *)text, .len = len_bytes},
+    };
+    if (error.message.len > mt_peb.guest_error_bytes)
+        error.message.len = mt_peb.guest_error_bytes;
+    for (;;) {
+        bool whole = mt_wire_utf8_is_valid(error.message.data, error.message.len);
+        if (whole && mt_wire_build_error(to, mt_peb.guest_error_bytes, &error) != 0)
+            return;
+        if (error.message.len == 0)
+            moteg_abort(MT_GUEST_CODE_UNKNOWN, "no room for guest error %llu",
+                        (unsigned long long)code);
+        error.message.len--;
+    }
+}
+
+_Noreturn static void leave_for_good(uint32_t code)
+{
+    for (;;)
+        mt_out(MT_PORT_ABORT, (uint8_t)code);
+}
+
+void moteg_abort(uint32_t code, const char *format, ...)
+{
+    static bool aborting;
+    if (aborting)
+        leave_for_good(code);
+    aborting = true;
+    mt_records_flush();
+    va_list args;
+    va_start(args, format);
+    if (mt_peb.panic_bytes != 0)
+        vsnprintf((char *)(uintptr_t)mt_peb.panic, mt_peb.panic_bytes, format, args);
+    va_end(args);
+    leave_for_good(code);
+}
+
+/* Called by compiled code that finds its canary changed. */
+_Noreturn void __stack_chk_fail(void);
+_Noreturn void __stack_chk_fail(void)
+{
+    moteg_abort(MT_GUEST_CODE_GS_CHECK_FAILED, "stack smashing detected");
+}
+
+void mt_heap_is_corrupt(const char *what, const void *where)
+{
+    moteg_abort(MT_GUEST_CODE_MALLOC_FAILED, "heap: %s at %p", what, where);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of host functions. */
+#include "abi/codes.h"
+#include "abi/ports.h"
+#include "guest/runtime/runtime.h"
+
+#include <string.h>
+
+/* The running call's message. Its text and bytes are promised to stay, but the host puts results
+ * where the message lies: what a result overwrote is put back from a copy. */
+static uint8_t *call_message;
+static size_t call_message_bytes;
+static uint8_t *call_copy;
+static bool must_keep;
+
+void mt_host_call_begin(const uint8_t *message, size_t len_bytes, bool keep)
+{
+    call_message = (uint8_t *)(uintptr_t)message;
+    call_message_bytes = len_bytes;
+    call_copy = NULL;
+    must_keep = keep;
+}
+
+static void keep_call_message(void)
+{
+    if (!must_keep || call_copy != NULL)
+        return;
+    call_copy = moteg_call_memory(call_message_bytes);
+    memcpy(call_copy, call_message, call_message_bytes);
+}
+
+static void put_back_call_message(void)
+{
+    if (must_keep)
+        memcpy(call_message, call_copy, call_message_bytes);
+}
+
+static void push_call(const struct mt_wire_call *call, const char *name)
+{
+    size_t room, len_bytes = 0;
+    uint8_t *to = mt_output_room(&room);
+    if (to != NULL)
+        len_bytes = mt_wire_build_call(to, room, call);
+    if (len_bytes == 0)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR,
+                   "call of host function %s, %zu bytes, does not fit the output buffer", name,
+                   mt_wire_call_bytes(call));
+    mt_output_push(len_bytes);
+}
+
+/* Text and bytes lie on the input buffer: copy them before anything else arrives there. */
+static void copy_view(moteg_value *value)
+{
+    if (value->type == MOTEG_TYPE_STR) {
+        value->as.str.data = moteg_text(value->as.str.data, value->as.str.len_bytes);
+    } else if (value->type == MOTEG_TYPE_BYTES) {
+        uint8_t *copy = moteg_call_memory(value->as.bytes.len_bytes);
+        memcpy(copy, value->as.bytes.data, value->as.bytes.len_bytes);
+        value->as.bytes.data = copy;
+    }
+}
+
+static moteg_value take_result(const char *name, moteg_type returns)
+{
+    struct mt_wire_value result;
+    struct mt_wire_fault fault;
+    size_t len_bytes;
+    const uint8_t *message = mt_input_pop(&len_bytes);
+    if (!mt_wire_read_result(message, len_bytes, &result, &fault))
+        moteg_abort(MT_GUEST_CODE_UNKNOWN, "input buffer: not a result of a host function");
+    if (result.type != (enum mt_wire_type)returns)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "host function %s returned %s, not %s", name,
+                   mt_type_word(result.type), mt_type_word((enum mt_wire_type)returns));
+    moteg_value value = mt_value_from_wire(&result);
+    copy_view(&value);
+    return value;
+}
+
+void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
+                     moteg_value *result)
+{
+    if (n_args > MOTEG_MAX_PARAMETERS)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "call of host function %s has %zu arguments", name,
+                   n_args);
+    struct mt_wire_call call = {
+        .name = {(const uint8_t *)name, strlen(name)},
+        .call_type = MT_WIRE_CALL_HOST,
+        .returns = (enum mt_wire_type)returns,
+        .n_params = n_args,
+    };
+    for (size_t i = 0; i < n_args; i++)
+        call.params[i] = mt_value_to_wire(&args[i], "argument of host function", name);
+    keep_call_message();
+    mt_records_flush_unless_fit(mt_wire_call_bytes(&call));
+    uint64_t mark = mt_output_mark();
+    push_call(&call, name);
+    mt_out(MT_PORT_CALL, mt_records_push());
+    mt_output_drop_to(mark);
+    *result = take_result(name, returns);
+    put_back_call_message();
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log records and printed text. They wait as finished messages in a private area, since an exit for
+ * each would cost far more than the record, and go to the host on top of the next message.
+ */
+#include "abi/ports.h"
+#include "guest/libc/standard_output.h"
+#include "guest/runtime/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STAGING_BYTES 4096u
+/* A record always fits the least output buffer's margin (buffers.c), whatever its text. */
+#define MAX_TEXT_BYTES 1000u
+#define MAX_PLACE_BYTES 128u
+
+static _Alignas(8) uint8_t staging[STAGING_BYTES];
+static size_t staged_bytes;
+static size_t message_bytes[MT_MAX_PENDING_RECORDS];
+static size_t n_staged;
+
+static char printed[MAX_TEXT_BYTES];
+static size_t n_printed;
+
+static uint64_t max_level;
+
+void mt_records_init(uint64_t max_log_level)
+{
+    max_level = max_log_level;
+}
+
+static struct mt_wire_view view_of(const char *text, size_t len_bytes)
+{
+    return (struct mt_wire_view){.data = (const uint8_t *)text, .len = len_bytes};
+}
+
+static bool stage(const struct mt_wire_log *log)
+{
+    if (n_staged == MT_MAX_PENDING_RECORDS)
+        return false;
+    size_t len_bytes =
+        mt_wire_build_log(staging + staged_bytes, sizeof(staging) - staged_bytes, log);
+    if (len_bytes == 0)
+        return false;
+    message_bytes[n_staged] = len_bytes;
+    n_staged++;
+    staged_bytes += len_bytes;
+    return true;
+}
+
+/* Move as many of the oldest records as fit to the output buffer, and the rest to the front. */
+static uint8_t push_some(void)
+{
+    size_t n = 0, pushed_bytes = 0, room;
+    while (n < n_staged) {
+        uint8_t *to = mt_output_room(&room);
+        if (to == NULL || room < message_bytes[n])
+            break;
+        memcpy(to, staging + pushed_bytes, message_bytes[n]);
+        mt_output_push(message_bytes[n]);
+        pushed_bytes += message_bytes[n];
+        n++;
+    }
+    memmove(staging, staging + pushed_bytes, staged_bytes - pushed_bytes);
+    memmove(message_bytes, message_bytes + n, (n_staged - n) * sizeof(message_bytes[0]));
+    staged_bytes -= pushed_bytes;
+    n_staged -= n;
+    return (uint8_t)n;
+}
+
+/* Send all staged records. What lies under them stays where it is. */
+static void flush_staged(void)
+{
+    uint64_t mark = mt_output_mark();
+    while (n_staged != 0) {
+        uint8_t n = push_some();
+        if (n == 0) {
+            /* No room for even one: nothing can be done with them. */
+            n_staged = 0;
+            staged_bytes = 0;
+            return;
+        }
+        mt_out(MT_PORT_LOG, n);
+        mt_output_drop_to(mark);
+    }
+}
+
+static void add(const struct mt_wire_log *log)
+{
+    if (stage(log))
+        return;
+    flush_staged();
+    stage(log);
+}
+
+/* How much of a text does not end in the middle of a character. */
+static size_t whole_characters(const char *text, size_t len_bytes)
+{
+    for (size_t back = 1; back <= 3 && back <= len_bytes; back++) {
+        unsigned char byte = (unsigned char)text[len_bytes - back];
+        size_t character_bytes = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+        if (byte >= 0xC0)
+            return character_bytes > back ? len_bytes - back : len_bytes;
+        if (byte < 0x80)
+            break;
+    }
+    return len_bytes;
+}
+
+/* Make a record of the first len_bytes of the printed text. */
+static void stage_printed(size_t len_bytes)
+{
+    if (len_bytes == 0)
+        return;
+    mt_make_utf8(printed, len_bytes);
+    struct mt_wire_log log = {
+        .message = view_of(printed, len_bytes),
+        .source = view_of("", 0),
+        .caller = view_of("", 0),
+        .source_file = view_of("", 0),
+        .level = MT_LOG_LEVEL_NONE,
+    };
+    add(&log);
+    n_printed -= len_bytes;
+    memmove(printed, printed + len_bytes, n_printed);
+}
+
+void mt_standard_output(const char *text, size_t len_bytes)
+{
+    while (len_bytes != 0) {
+        size_t n = sizeof(printed) - n_printed;
+        if (n > len_bytes)
+            n = len_bytes;
+        memcpy(printed + n_printed, text, n);
+        n_printed += n;
+        text += n;
+        len_bytes -= n;
+        if (n_printed == sizeof(printed))
+            stage_printed(whole_characters(printed, n_printed));
+    }
+}
+
+/* Whether all staged records, with their back pointers, fit above a message of len_bytes. */
+static bool fit_above(size_t len_bytes)
+{
+    size_t room;
+    size_t needed = staged_bytes + (n_staged + 1) * sizeof(uint64_t);
+    if (n_staged == 0)
+        return true;
+    return mt_output_room(&room) != NULL && len_bytes <= room && needed <= room - len_bytes;
+}
+
+uint8_t mt_records_push(void)
+{
+    stage_printed(n_printed);
+    if (!fit_above(0))
+        flush_staged();
+    return push_some();
+}
+
+void mt_standard_output_flush(void)
+{
+    mt_records_flush();
+}
+
+void mt_records_flush(void)
+{
+    stage_printed(n_printed);
+    flush_staged();
+}
+
+void mt_records_flush_unless_fit(size_t len_bytes)
+{
+    stage_printed(n_printed);
+    if (!fit_above(len_bytes))
+        flush_staged();
+}
+
+void mt_leave(void)
+{
+    mt_out(MT_PORT_DONE, mt_records_push());
+}
+
+void moteg_flush(void)
+{
+    mt_records_flush();
+}
+
+/* The host's scale is 0 for nothing, 1 for errors, ... 5 for all. */
+static bool is_wanted(moteg_log_level level)
+{
+    uint64_t rank = level >= MOTEG_LOG_ERROR ? 1 : 5 - (uint64_t)level;
+    return rank <= max_level;
+}
+
+/* The end of a text that is longer than a record may carry, else all of it. */
+static struct mt_wire_view tail_of(const char *text)
+{
+    size_t len_bytes = text != NULL ? strlen(text) : 0;
+    size_t cut = len_bytes > MAX_PLACE_BYTES ? len_bytes - MAX_PLACE_BYTES : 0;
+    struct mt_wire_view view = view_of(text != NULL ? text + cut : "", len_bytes - cut);
+    return mt_wire_utf8_is_valid(view.data, view.len) ? view : view_of("?", 1);
+}
+
+void moteg_log_at(moteg_log_level level, const char *file, int line, const char *function,
+                  const char *format, ...)
+{
+    if (!is_wanted(level))
+        return;
+    char text[MAX_TEXT_BYTES + 1];
+    va_list args;
+    va_start(args, format);
+    int written = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    size_t len_bytes = written < 0 ? 0 : (size_t)written;
+    if (len_bytes > MAX_TEXT_BYTES)
+        len_bytes = whole_characters(text, MAX_TEXT_BYTES);
+    mt_make_utf8(text, len_bytes);
+    stage_printed(n_printed);
+    struct mt_wire_log log = {
+        .message = view_of(text, len_bytes),
+        .source = view_of("guest", 5),
+        .caller = tail_of(function),
+        .source_file = tail_of(file),
+        .level = level > MOTEG_LOG_CRITICAL ? MT_LOG_LEVEL_CRITICAL : (uint8_t)level,
+        .line = line < 0 ? 0 : (uint32_t)line,
+    };
+    add(&log);
+    if (level >= MOTEG_LOG_ERROR)
+        mt_records_flush();
+}

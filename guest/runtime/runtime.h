@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the guest runtime know of each other. One thread: nothing is locked. */
+#ifndef MOTE_GUEST_RUNTIME_RUNTIME_H
+#define MOTE_GUEST_RUNTIME_RUNTIME_H
+
+#include "abi/peb.h"
+#include "wire/wire.h"
+#include <mote_guest/moteg.h>
+#include <stdarg.h>
+
+/* The PEB as it was at the start: the copy in shared memory is not read again. */
+extern struct mt_peb mt_peb;
+
+/* --- exit.c: leaving to the host ------------------------------------------------------------ */
+
+/* Write one byte to a port. Returns when the host lets the guest go on. */
+void mt_out(uint16_t port, uint8_t byte);
+/* The same through the stub page (start.S). */
+void mt_out_by_stub(uint16_t port, uint8_t byte);
+
+/* --- buffers.c: messages on the input and output buffers ------------------------------------ */
+
+/* Take the top message of the input buffer. What it points to stays until the next exit. */
+const uint8_t *mt_input_pop(size_t *len_bytes);
+
+/* Where a message may be built, above all that lies on the output buffer; NULL without room. */
+uint8_t *mt_output_room(size_t *room_bytes);
+/* Make what was built there, of len_bytes (a multiple of 8), an element. */
+void mt_output_push(size_t len_bytes);
+/* How much lies there, to be given to mt_output_drop_to() after the host took what came later. */
+uint64_t mt_output_mark(void);
+void mt_output_drop_to(uint64_t mark);
+/* Forget everything, a reservation too. */
+void mt_output_clear(void);
+/* Whether text or bytes lie in the reserved memory, so that a message would overwrite them. */
+bool mt_output_holds(const void *data);
+/* Turn the reservation into a result of len_bytes bytes that begin at data inside it. false when
+ * there is no reservation that they are in. */
+bool mt_output_finish_reserved(const uint8_t *data, size_t len_bytes);
+
+/* --- records.c: log records and printed text ------------------------------------------------ */
+
+/* Set what the host wants to see: 0 (nothing) to 5 (all). */
+void mt_records_init(uint64_t max_log_level);
+/* Move all records to the output buffer, on top. Returns how many there are now. */
+uint8_t mt_records_push(void);
+/* Send all records by an exit of their own. */
+void mt_records_flush(void);
+/* Send all records if they might not fit above a message of len_bytes. */
+void mt_records_flush_unless_fit(size_t len_bytes);
+/* Tell the host that initialisation or a call is done, with all records. Returns with a new call on
+ * the input buffer. */
+void mt_leave(void);
+
+/* --- call_memory.c -------------------------------------------------------------------------- */
+
+/* Free everything, and remember which texts the new call brought. */
+void mt_call_memory_begin(const struct mt_wire_call *call);
+const char *mt_format_text(const char *format, va_list args);
+
+/* --- dispatch.c ----------------------------------------------------------------------------- */
+
+/* Make the index of the function table. */
+void mt_dispatch_init(void);
+/* Run the call on the input buffer and leave its result, or an error. */
+void mt_dispatch(void);
+/* Run fn so that moteg_fail() in it returns here. */
+void mt_run_catching(void (*fn)(void *), void *context);
+
+/* The schema's word for a type, as the record's texts have it: "Int", "String", ... */
+const char *mt_type_word(enum mt_wire_type type);
+moteg_value mt_value_from_wire(const struct mt_wire_value *value);
+/* Texts are checked to be UTF-8: moteg_fail()s, naming what. */
+struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what, const char *name);
+
+/* --- host_call.c ---------------------------------------------------------------------------- */
+
+/* Tell which message the running call's parameters lie in, so that a host call keeps it. */
+void mt_host_call_begin(const uint8_t *message, size_t len_bytes, bool keep);
+
+/* --- failure.c ------------------------------------------------------------------------------ */
+
+/* Fill the guest error buffer. */
+void mt_report_error(uint64_t code, const char *text, size_t len_bytes);
+/* Make a text UTF-8 in place: bytes that are not become '?'. */
+void mt_make_utf8(char *text, size_t len_bytes);
+
+/* --- init.c --------------------------------------------------------------------------------- */
+
+/* Where start.S goes; `seed` has been used for the canary. */
+_Noreturn void mt_run(const struct mt_peb *peb, uint64_t seed, uint64_t page_bytes,
+                      uint64_t max_log_level);
+
+#endif
