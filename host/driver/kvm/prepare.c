@@ -59,8 +59,11 @@ static mote_status check_kvm(int kvm_fd, mote_error *err)
 mote_status mt_kvm_open(int *kvm_fd, mote_error *err)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return mt_fail_errno(err, MOTE_E_NO_HYPERVISOR, errno, "open /dev/kvm");
+    if (fd < 0) {
+        bool is_exhausted = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        return mt_fail_errno(err, is_exhausted ? MOTE_E_SYSTEM : MOTE_E_NO_HYPERVISOR, errno,
+                             "open /dev/kvm");
+    }
     mote_status status = check_kvm(fd, err);
     if (status != MOTE_OK) {
         close(fd);
