@@ -15,9 +15,9 @@ struct counts {
 
 struct calls {
     struct samples call;
-    struct samples host_call; /* what it adds to a call, from neighbouring blocks */
+    struct samples with_host_call; /* a call with one host call in it */
     struct counts call_counts;
-    struct counts host_call_counts; /* of a call with one host call in it */
+    struct counts with_host_call_counts;
 };
 
 /* Measure in a sandbox of its own, and add the samples to *calls. */

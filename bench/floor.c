@@ -13,7 +13,7 @@
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, TSS = 0x4000, MEMORY_BYTES = 0x10000 };
 enum { RESET_RIP = 0xfff0, PORT = 0x68, BITMAP = 0x68, TASK_LIMIT = BITMAP + PORT / 8 + 2 };
-enum { BLOCKS = 400, BLOCK_RUNS = 50, WARM_UP_RUNS = 1000, LIVES = 200, MAX_CPUID = 256 };
+enum { BLOCKS = 2000, BLOCK_RUNS = 10, WARM_UP_RUNS = 1000, LIVES = 200, MAX_CPUID = 256 };
 
 static int kvm, vm, vcpu;
 static unsigned char task_type = 11; /* of TR: the manuals' 11; QEMU's emulated SVM takes only 9 */

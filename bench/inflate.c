@@ -10,7 +10,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { PLAIN_BYTES = 16 << 20, ROOM_BYTES = 64 << 10, LEVEL = 6, TURNS = 9 };
+enum { PLAIN_BYTES = 16 << 20, ROOM_BYTES = 64 << 10, LEVEL = 6, TURNS = 15 };
 enum { GZIP_WINDOW_BITS = 15 + 16 };
 
 struct buffers {

@@ -29,3 +29,11 @@ struct summary samples_summary(struct samples *samples)
         .n = n,
     };
 }
+
+struct summary summary_less(struct summary summary, double us)
+{
+    summary.median_us -= us;
+    summary.min_us -= us;
+    summary.p90_us -= us;
+    return summary;
+}

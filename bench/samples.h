@@ -25,4 +25,7 @@ void samples_add(struct samples *samples, double us);
 /* Sorts the samples; there must be at least one. */
 struct summary samples_summary(struct samples *samples);
 
+/* What is left when us is taken off each sample. */
+struct summary summary_less(struct summary summary, double us);
+
 #endif

@@ -60,6 +60,15 @@ static void test_what_is_over_the_maximum_is_not_kept(void **state)
     assert_true(summary.min_us == 5);
 }
 
+static void test_less_shifts_all_but_the_count(void **state)
+{
+    (void)state;
+    const struct summary summary = {.median_us = 30, .min_us = 20, .p90_us = 40, .n = 3};
+    struct summary less = summary_less(summary, 5);
+    assert_true(less.median_us == 25 && less.min_us == 15 && less.p90_us == 35);
+    assert_int_equal(less.n, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +76,7 @@ int main(void)
         cmocka_unit_test_setup(test_median_of_an_even_number_lies_between, reset),
         cmocka_unit_test_setup(test_p90_leaves_a_tenth_above, reset),
         cmocka_unit_test_setup(test_what_is_over_the_maximum_is_not_kept, reset),
+        cmocka_unit_test(test_less_shifts_all_but_the_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
