@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every example as its README says, and compares with what its README shows."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("MOTE_BUILD_DIR", ROOT / "build"))
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
+BLOCK = re.compile(r"^```\n\$ (?P<command>.+)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
+LIMIT_S = 60
+
+
+def shown_runs(name):
+    """Yields (command, output) of each block of the README that shows one."""
+    text = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        yield match["command"], match["output"]
+
+
+def run(command):
+    """Runs a command of a README, in whichever folder the build is; returns what it printed."""
+    words = [re.sub("^build/", f"{BUILD}/", word) for word in shlex.split(command)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=LIMIT_S, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_is_complete(name):
+    folder = ROOT / "examples" / name
+    assert {"host.c", "guest.c", "README.md"} <= {path.name for path in folder.iterdir()}
+    commands = [command for command, _ in shown_runs(name)]
+    assert f"build/examples/{name}/host build/examples/{name}/guest.elf" in commands
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_prints_what_its_readme_shows(name):
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        pytest.skip("/dev/kvm cannot be opened")
+    for command, output in shown_runs(name):
+        assert run(command) == output
+
+
+def test_host_without_a_guest_says_how_it_is_used():
+    for name in EXAMPLES:
+        done = subprocess.run([BUILD / "examples" / name / "host"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, ""), name
+        assert "usage: host GUEST" in done.stderr, name
+
+
+def test_host_with_a_missing_guest_fails_with_a_reason():
+    for name in EXAMPLES:
+        done = subprocess.run([BUILD / "examples" / name / "host", "/nonexistent/guest.elf"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=LIMIT_S, check=False)  # fmt: skip
+        assert (done.returncode, done.stdout) == (1, ""), name
+        assert "/nonexistent/guest.elf" in done.stderr, name
+
+
+def test_there_are_examples():
+    assert EXAMPLES[0] == "01_hello"
