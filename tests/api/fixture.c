@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of the API share. */
+#include "tests/api/fixture.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+mote_error last_error;
+
+bool has_kvm(void)
+{
+    return access("/dev/kvm", R_OK | W_OK) == 0;
+}
+
+void assert_ok_at(mote_status status, const mote_error *err, const char *what, const char *file,
+                  int line)
+{
+    assert_status_at(status, MOTE_OK, err, what, file, line);
+}
+
+void assert_status_at(mote_status status, mote_status wanted, const mote_error *err,
+                      const char *what, const char *file, int line)
+{
+    if (status == wanted)
+        return;
+    print_error("%s: got %s, wanted %s; %s\n", what, mote_status_name(status),
+                mote_status_name(wanted), status != MOTE_OK ? err->text : "");
+    _fail(file, line);
+}
+
+mote_image *open_image(const char *path)
+{
+    mote_image *image = NULL;
+    assert_ok(mote_image_open(path, NULL, &image, &last_error));
+    return image;
+}
+
+mote_sandbox *open_sandbox(const char *path, const mote_config *config)
+{
+    mote_sandbox *sandbox = NULL;
+    assert_ok(mote_open(path, config, &sandbox, &last_error));
+    return sandbox;
+}
+
+static mote_status echo(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                        mote_error *err)
+{
+    (void)context;
+    (void)n_args;
+    (void)err;
+    *result = args[0];
+    return MOTE_OK;
+}
+
+static mote_status nothing(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                           mote_error *err)
+{
+    (void)context;
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    return MOTE_OK;
+}
+
+mote_sandbox *open_hello_with_host(const mote_config *config)
+{
+    static const struct {
+        const char *name;
+        mote_type type;
+    } echoes[] = {
+        {"EchoI32", MOTE_TYPE_I32},   {"EchoU32", MOTE_TYPE_U32}, {"EchoI64", MOTE_TYPE_I64},
+        {"EchoU64", MOTE_TYPE_U64},   {"EchoF32", MOTE_TYPE_F32}, {"EchoF64", MOTE_TYPE_F64},
+        {"EchoBool", MOTE_TYPE_BOOL}, {"EchoStr", MOTE_TYPE_STR}, {"EchoBytes", MOTE_TYPE_BYTES},
+    };
+    mote_image *image = open_image(HELLO);
+    mote_sandbox *sandbox = NULL;
+    assert_ok(mote_sandbox_create(image, config, &sandbox, &last_error));
+    mote_image_unref(image);
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
+        const mote_host_function function = {.name = echoes[i].name,
+                                             .fn = echo,
+                                             .returns = echoes[i].type,
+                                             .n_params = 1,
+                                             .params = {echoes[i].type}};
+        assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
+    }
+    const mote_host_function empty = {.name = "Nothing", .fn = nothing, .returns = MOTE_TYPE_VOID};
+    assert_ok(mote_sandbox_register(sandbox, &empty, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    return sandbox;
+}
+
+mote_status call_void(mote_sandbox *sandbox, const char *function)
+{
+    return mote_call(sandbox, function, NULL, 0, MOTE_TYPE_ANY, NULL, &last_error);
+}
+
+void assert_echoes(mote_sandbox *sandbox)
+{
+    const mote_value text = mote_str("are you well?");
+    mote_value result;
+    assert_ok(mote_call(sandbox, "EchoStr", &text, 1, MOTE_TYPE_STR, &result, &last_error));
+    assert_string_equal(result.as.str.data, "are you well?");
+}
+
+static size_t count_entries(const char *path)
+{
+    size_t n = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        n++;
+    closedir(folder);
+    return n;
+}
+
+size_t count_descriptors(void)
+{
+    return count_entries("/proc/self/fd");
+}
+
+size_t count_mappings(void)
+{
+    size_t n = 0;
+    int c;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while ((c = fgetc(maps)) != EOF)
+        n += c == '\n';
+    fclose(maps);
+    return n;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of the API share: guests by name, sandboxes, and the need for /dev/kvm. */
+#ifndef MOTE_TESTS_API_FIXTURE_H
+#define MOTE_TESTS_API_FIXTURE_H
+
+#include <mote/mote.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#define HELLO MOTE_BUILD_DIR "/guests/hello.elf"
+#define ABI01 MOTE_BUILD_DIR "/guests/abi01.elf"
+#define MISBEHAVE MOTE_BUILD_DIR "/tests/guests/misbehave.elf"
+#define STARTUP MOTE_BUILD_DIR "/tests/guests/startup.elf"
+
+/* Whether this process may use KVM. */
+bool has_kvm(void);
+
+/* End the test as skipped where it cannot run, and say why. */
+#define NEEDS_KVM() \
+    if (!has_kvm()) { \
+        print_message("skipped: no access to /dev/kvm\n"); \
+        skip(); \
+    }
+
+#define assert_ok(expression) \
+    assert_ok_at((expression), &last_error, #expression, __FILE__, __LINE__)
+#define assert_status(expression, wanted) \
+    assert_status_at((expression), (wanted), &last_error, #expression, __FILE__, __LINE__)
+
+/* Every call in a test reports here. */
+extern mote_error last_error;
+
+void assert_ok_at(mote_status status, const mote_error *err, const char *what, const char *file,
+                  int line);
+void assert_status_at(mote_status status, mote_status wanted, const mote_error *err,
+                      const char *what, const char *file, int line);
+
+mote_image *open_image(const char *path);
+/* A sandbox that is ready, with the given configuration or the default one. */
+mote_sandbox *open_sandbox(const char *path, const mote_config *config);
+/* A sandbox of hello whose host functions EchoI32 ... EchoBytes and Nothing answer. */
+mote_sandbox *open_hello_with_host(const mote_config *config);
+
+/* Call a function without arguments and drop its result. */
+mote_status call_void(mote_sandbox *sandbox, const char *function);
+
+/* The witness that a sandbox is right. */
+void assert_echoes(mote_sandbox *sandbox);
+
+/* How many descriptors and mappings this process has. */
+size_t count_descriptors(void);
+size_t count_mappings(void);
+
+#endif
