@@ -271,7 +271,10 @@ static void test_definitions_that_are_none_are_not_built(void **state)
     definition.n_params = 1;
     definition.params[0] = MT_WIRE_VOID;
     assert_int_equal(mt_wire_build_definitions(buffer, sizeof(buffer), &definition, 1), 0);
-    definition.n_params = MT_WIRE_MAX_PARAMETERS + 1;
+    definition.params[0] = MT_WIRE_I32;
+    definition.n_params = MT_WIRE_MAX_PARAMETERS;
+    assert_true(mt_wire_build_definitions(buffer, sizeof(buffer), &definition, 1) != 0);
+    definition.n_params++;
     assert_int_equal(mt_wire_build_definitions(buffer, sizeof(buffer), &definition, 1), 0);
     size_t n = MT_WIRE_MAX_DEFINITIONS + 1;
     assert_int_equal(mt_wire_build_definitions(buffer, sizeof(buffer), NULL, n), 0);
