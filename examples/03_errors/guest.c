@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest that reports an error, and one that crashes. */
+/* A guest that reports an error, and crashes where it is told to. */
 #include <mote_guest/moteg.h>
 
 enum { CODE_DIVISION_BY_ZERO = 100 };
@@ -12,8 +12,7 @@ MOTEG_FUNCTION(i32, Divide, (i32, dividend), (i32, divisor))
     return dividend / divisor;
 }
 
-MOTEG_FUNCTION(i32, Crash)
+MOTEG_FUNCTION(i32, Peek, (u64, address))
 {
-    const volatile int *nowhere = NULL;
-    return *nowhere;
+    return *(const volatile int32_t *)(uintptr_t)address;
 }

@@ -28,12 +28,13 @@ static void divide(mote_sandbox *sandbox, const char *label, const mote_value *a
     }
 }
 
-static void crash(mote_sandbox *sandbox)
+static void peek(mote_sandbox *sandbox)
 {
     mote_error err;
-    printf("Crash()\n");
-    if (mote_call(sandbox, "Crash", NULL, 0, MOTE_TYPE_I32, NULL, &err) == MOTE_OK) {
-        printf("  it did not\n");
+    mote_value address = mote_u64(0);
+    printf("Peek(0)\n");
+    if (mote_call(sandbox, "Peek", &address, 1, MOTE_TYPE_I32, NULL, &err) == MOTE_OK) {
+        printf("  there is something there\n");
     } else {
         print_error(&err);
     }
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
     divide(sandbox, "Divide(42, 0)", impossible, 2);
     divide(sandbox, "Divide(42)", possible, 1);
     divide(sandbox, "Divide(42, 6)", possible, 2);
-    crash(sandbox);
+    peek(sandbox);
     divide(sandbox, "Divide(42, 6)", possible, 2);
     mote_sandbox_destroy(sandbox);
     return 0;
