@@ -141,7 +141,11 @@ static mote_status measure(const struct paths *paths, struct measured *measured,
 static mote_status find_driver(mote_driver_report *driver, mote_error *err)
 {
     *driver = (mote_driver_report){.struct_size = sizeof *driver};
-    return mote_driver_examine(0, driver, err);
+    mote_status status = mote_driver_examine(0, driver, err);
+    if (status == MOTE_OK && !driver->works) {
+        return fail(err, MOTE_E_NO_HYPERVISOR, "%s: %s", driver->name, driver->reason);
+    }
+    return status;
 }
 
 static bool print(const struct arguments *arguments, const mote_driver_report *driver, int cpu,
