@@ -25,6 +25,10 @@
 
 #define DEFAULT_OUTPUT (256 * MIB)
 
+/* Room for a guest's error message as long as mote_error keeps one. It fits in the page that the
+ * buffer takes in any case. */
+#define GUEST_ERROR_BYTES (2 * KIB)
+
 enum kind { KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_NAME, KIND_NOT_YET };
 
 /* A suffix of a number, and what it multiplies by. */
@@ -312,6 +316,7 @@ mote_config options_config(const struct options *options, size_t input_bytes)
     mote_config config = MOTE_CONFIG_INIT;
     config.input_bytes = options->input_bytes != 0 ? options->input_bytes : input_bytes;
     config.output_bytes = options->output_bytes;
+    config.guest_error_bytes = GUEST_ERROR_BYTES;
     config.heap_bytes = options->heap_bytes;
     config.stack_bytes = options->stack_bytes;
     config.time_limit_us = options->time_limit_us;

@@ -245,6 +245,8 @@ static void print_scalar_json(struct json *json, const mote_value *value)
 {
     char scalar[PRINT_NUMBER_BYTES];
     print_scalar(scalar, value);
+    if (strcmp(scalar, "-0") == 0)
+        text_append(scalar, sizeof(scalar), ".0"); /* some readers take -0 for a whole number, 0 */
     if (is_quoted(value))
         json_text(json, "value", scalar);
     else
