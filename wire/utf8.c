@@ -36,6 +36,13 @@ static size_t sequence_len(const uint8_t *text, size_t len)
     return 0;
 }
 
+size_t mt_wire_utf8_char_bytes(const uint8_t *text, size_t len)
+{
+    if (len == 0)
+        return 0;
+    return text[0] < 0x80 ? 1 : sequence_len(text, len);
+}
+
 /* How many bytes at the start of text are surely ASCII: a multiple of 8. */
 static size_t ascii_len(const uint8_t *text, size_t len)
 {
@@ -51,7 +58,7 @@ static size_t ascii_len(const uint8_t *text, size_t len)
 bool mt_wire_utf8_is_valid(const uint8_t *text, size_t len)
 {
     for (size_t at = ascii_len(text, len); at < len;) {
-        size_t n = text[at] < 0x80 ? 1 : sequence_len(text + at, len - at);
+        size_t n = mt_wire_utf8_char_bytes(text + at, len - at);
         if (n == 0)
             return false;
         at += n;

@@ -115,6 +115,9 @@ bool mt_wire_return_type(uint8_t number, enum mt_wire_type *type);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629). */
 bool mt_wire_utf8_is_valid(const uint8_t *text, size_t len);
 
+/* How many bytes at text form one well-formed character; 0 when they form none. */
+size_t mt_wire_utf8_char_bytes(const uint8_t *text, size_t len);
+
 /* Builders. to must be aligned to 8. Texts given must be UTF-8. A view of length 0 may have no
  * data. Definitions must be given sorted by name, byte by byte. */
 size_t mt_wire_build_call(uint8_t *to, size_t room, const struct mt_wire_call *call);

@@ -1,53 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UTF-8 and the escaping of guest text. */
+/* The escaping of guest text. */
 #include "host/base/text.h"
 
+#include "wire/wire.h"
 #include <stdint.h>
 #include <string.h>
 
-static bool is_continuation(uint8_t byte)
-{
-    return (byte & 0xC0) == 0x80;
-}
-
-/* RFC 3629, section 4: the table of well-formed sequences. */
 size_t mt_utf8_char_bytes(const char *text, size_t len_bytes)
 {
-    const uint8_t *byte = (const uint8_t *)text;
-    if (len_bytes == 0)
-        return 0;
-    if (byte[0] < 0x80)
-        return 1;
-    if (byte[0] >= 0xC2 && byte[0] <= 0xDF)
-        return len_bytes >= 2 && is_continuation(byte[1]) ? 2 : 0;
-    if (byte[0] >= 0xE0 && byte[0] <= 0xEF) {
-        if (len_bytes < 3 || !is_continuation(byte[1]) || !is_continuation(byte[2]))
-            return 0;
-        bool is_overlong = byte[0] == 0xE0 && byte[1] < 0xA0;
-        bool is_surrogate = byte[0] == 0xED && byte[1] > 0x9F;
-        return is_overlong || is_surrogate ? 0 : 3;
-    }
-    if (byte[0] >= 0xF0 && byte[0] <= 0xF4) {
-        if (len_bytes < 4 || !is_continuation(byte[1]) || !is_continuation(byte[2]) ||
-            !is_continuation(byte[3]))
-            return 0;
-        bool is_overlong = byte[0] == 0xF0 && byte[1] < 0x90;
-        bool is_too_high = byte[0] == 0xF4 && byte[1] > 0x8F;
-        return is_overlong || is_too_high ? 0 : 4;
-    }
-    return 0;
+    return mt_wire_utf8_char_bytes((const uint8_t *)text, len_bytes);
 }
 
 bool mt_utf8_is_valid(const char *text, size_t len_bytes)
 {
-    while (len_bytes > 0) {
-        size_t n = mt_utf8_char_bytes(text, len_bytes);
-        if (n == 0)
-            return false;
-        text += n;
-        len_bytes -= n;
-    }
-    return true;
+    return mt_wire_utf8_is_valid((const uint8_t *)text, len_bytes);
 }
 
 static bool is_harmless(const uint8_t *character, size_t n)
