@@ -20,5 +20,5 @@ mote_status mote_driver_examine(size_t index, mote_driver_report *report, mote_e
     snprintf(made.isolation, sizeof(made.isolation), "%s", driver->isolation);
     driver->examine(&made);
     *report = made;
-    return MOTE_OK;
+    return mt_outcome(MOTE_OK, err);
 }

@@ -150,7 +150,7 @@ mote_status mote_image_open(const char *path, const mote_allocator *allocator, m
     mt_release(&ours, file.data);
     if (status != MOTE_OK && err != NULL)
         mt_error_copy(err->subject, sizeof(err->subject), path, strlen(path));
-    return status;
+    return mt_outcome(status, err);
 }
 
 mote_status mote_image_from_bytes(const void *data, size_t len_bytes,
@@ -162,7 +162,7 @@ mote_status mote_image_from_bytes(const void *data, size_t len_bytes,
         return mt_fail(err, MOTE_E_ARGUMENT, "data or out is NULL");
     if (!mt_allocator_set(&ours, allocator))
         return mt_fail(err, MOTE_E_ARGUMENT, "a function of the allocator is NULL");
-    return make_image(data, len_bytes, &ours, out, err);
+    return mt_outcome(make_image(data, len_bytes, &ours, out, err), err);
 }
 
 void mote_image_unref(mote_image *image)
@@ -187,7 +187,7 @@ mote_status mote_image_facts_get(const mote_image *image, mote_image_facts *fact
                        facts->struct_size, sizeof(*facts));
     *facts = image->parsed.facts;
     facts->struct_size = sizeof(*facts);
-    return MOTE_OK;
+    return mt_outcome(MOTE_OK, err);
 }
 
 const mote_function *mote_image_function(const mote_image *image, size_t index)
@@ -207,7 +207,7 @@ mote_status mote_image_check_call(const mote_image *image, const char *function,
     mote_status status = mt_check_words(function, args, n_args, returns, err);
     if (status == MOTE_OK)
         status = mt_check_call(&image->parsed, function, args, n_args, returns, &found, err);
-    return status;
+    return mt_outcome(status, err);
 }
 
 static mote_status list_map(const struct mt_image *parsed, const struct mt_layout *layout,
@@ -237,5 +237,5 @@ mote_status mote_image_map(const mote_image *image, const mote_config *config, m
         status = mt_layout_init(&layout, &image->parsed, &settings.sizes, err);
     if (status == MOTE_OK)
         status = list_map(&image->parsed, &layout, regions, n_max, n_regions, err);
-    return status;
+    return mt_outcome(status, err);
 }

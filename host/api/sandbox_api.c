@@ -52,13 +52,6 @@ static mote_status come_in(mote_sandbox *sandbox, mote_sandbox_state wanted, mot
     return status;
 }
 
-static mote_status succeed(mote_status status, mote_error *err)
-{
-    if (status == MOTE_OK && err != NULL)
-        err->code = MOTE_OK;
-    return status;
-}
-
 /* ---- Operations ---- */
 
 mote_status mote_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
@@ -66,7 +59,7 @@ mote_status mote_sandbox_create(mote_image *image, const mote_config *config, mo
 {
     if (image == NULL || out == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "image or out is NULL");
-    return succeed(mt_sandbox_create(image, config, out, err), err);
+    return mt_outcome(mt_sandbox_create(image, config, out, err), err);
 }
 
 mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
@@ -79,7 +72,7 @@ mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_functio
         return status;
     status = mt_sandbox_register(sandbox, function, err);
     mt_guard_release(&sandbox->guard);
-    return succeed(status, err);
+    return mt_outcome(status, err);
 }
 
 mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err)
@@ -89,7 +82,7 @@ mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err)
     mote_status status = come_in(sandbox, MOTE_SANDBOX_CREATED, err);
     if (status != MOTE_OK)
         return status;
-    return succeed(mt_sandbox_init_run(sandbox, err), err);
+    return mt_outcome(mt_sandbox_init_run(sandbox, err), err);
 }
 
 mote_status mote_open(const char *path, const mote_config *config, mote_sandbox **out,
@@ -125,7 +118,7 @@ mote_status mote_call(mote_sandbox *sandbox, const char *function, const mote_va
         status = come_in(sandbox, MOTE_SANDBOX_READY, err);
     if (status != MOTE_OK)
         return status;
-    return succeed(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err), err);
+    return mt_outcome(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err), err);
 }
 
 mote_status mote_sandbox_cancel(mote_sandbox *sandbox)
@@ -160,7 +153,7 @@ mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox, mote_sandbox_sta
         return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call");
     *stats = sandbox->stats;
     stats->struct_size = sizeof(*stats);
-    return MOTE_OK;
+    return mt_outcome(MOTE_OK, err);
 }
 
 const char *mote_sandbox_driver(const mote_sandbox *sandbox)

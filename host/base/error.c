@@ -143,6 +143,13 @@ mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *fi
     return MOTE_E_PROTOCOL;
 }
 
+mote_status mt_outcome(mote_status status, mote_error *err)
+{
+    if (status == MOTE_OK && err != NULL)
+        err->code = MOTE_OK;
+    return status;
+}
+
 void mt_error_copy(char *to, size_t to_bytes, const char *from, size_t from_bytes)
 {
     size_t n = from_bytes < to_bytes - 1 ? from_bytes : to_bytes - 1;

@@ -23,6 +23,9 @@ mote_status mt_fail_load(mote_error *err, mote_status code, const char *field, u
 mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *field, uint64_t value,
                              const char *format, ...) MOTE_PRINTF(5, 6);
 
+/* What a public function returns in the end: notes success in *err, leaves an error as it is. */
+mote_status mt_outcome(mote_status status, mote_error *err);
+
 /* Copy a name or a message into a fixed array of the error, cut where it does not fit. */
 void mt_error_copy(char *to, size_t to_bytes, const char *from, size_t from_bytes);
 
