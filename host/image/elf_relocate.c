@@ -243,11 +243,14 @@ static mote_status walk_all(struct walk *walk, const struct tables *tables)
 
 /* ---- Applying ---- */
 
+/* Those of one place in the order of the file, so that the error names the second. */
 static int compare_places(const void *a, const void *b)
 {
-    uint64_t place_a = ((const struct relocation *)a)->place;
-    uint64_t place_b = ((const struct relocation *)b)->place;
-    return (place_a > place_b) - (place_a < place_b);
+    const struct relocation *left = a;
+    const struct relocation *right = b;
+    if (left->place != right->place)
+        return left->place > right->place ? 1 : -1;
+    return (left->at > right->at) - (left->at < right->at);
 }
 
 /* Every addition must hit bytes of its own, or else the order would matter. */
