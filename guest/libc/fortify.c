@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* glibc's names have no header of ours. */
+/* glibc's names have no header of ours. There, stdout and stderr are variables. */
 void *__memcpy_chk(void *to, const void *from, size_t n, size_t room);
 void *__mempcpy_chk(void *to, const void *from, size_t n, size_t room);
 void *__memmove_chk(void *to, const void *from, size_t n, size_t room);
@@ -19,14 +19,24 @@ char *__stpcpy_chk(char *to, const char *from, size_t room);
 char *__strncpy_chk(char *to, const char *from, size_t n, size_t room);
 char *__strcat_chk(char *to, const char *from, size_t room);
 char *__strncat_chk(char *to, const char *from, size_t n, size_t room);
-int __vsnprintf_chk(char *to, size_t n, int flag, size_t room, const char *format, va_list args);
-int __snprintf_chk(char *to, size_t n, int flag, size_t room, const char *format, ...);
-int __vsprintf_chk(char *to, int flag, size_t room, const char *format, va_list args);
-int __sprintf_chk(char *to, int flag, size_t room, const char *format, ...);
-int __vprintf_chk(int flag, const char *format, va_list args);
-int __printf_chk(int flag, const char *format, ...);
-int __vfprintf_chk(FILE *file, int flag, const char *format, va_list args);
-int __fprintf_chk(FILE *file, int flag, const char *format, ...);
+int __vsnprintf_chk(char *to, size_t n, int flag, size_t room, const char *format, va_list args)
+    MOTEG_PRINTF(5, 0);
+int __snprintf_chk(char *to, size_t n, int flag, size_t room, const char *format, ...)
+    MOTEG_PRINTF(5, 6);
+int __vsprintf_chk(char *to, int flag, size_t room, const char *format, va_list args)
+    MOTEG_PRINTF(4, 0);
+int __sprintf_chk(char *to, int flag, size_t room, const char *format, ...) MOTEG_PRINTF(4, 5);
+int __vprintf_chk(int flag, const char *format, va_list args) MOTEG_PRINTF(2, 0);
+int __printf_chk(int flag, const char *format, ...) MOTEG_PRINTF(2, 3);
+int __vfprintf_chk(FILE *file, int flag, const char *format, va_list args) MOTEG_PRINTF(3, 0);
+int __fprintf_chk(FILE *file, int flag, const char *format, ...) MOTEG_PRINTF(3, 4);
+
+#undef stdout
+#undef stderr
+extern FILE *const stdout;
+extern FILE *const stderr;
+FILE *const stdout = &moteg_standard_output;
+FILE *const stderr = &moteg_standard_error;
 
 static void need(size_t n, size_t room)
 {

@@ -299,6 +299,7 @@ static void hexadecimal_parts(double magnitude, const struct mt_conversion *conv
     uint64_t mantissa;
     int power;
     split(magnitude, &mantissa, &power);
+    bool is_zero = mantissa == 0;
     int precision = conversion->precision;
     if (precision >= 0 && precision < 13) {
         int dropped = 4 * (13 - precision);
@@ -321,7 +322,7 @@ static void hexadecimal_parts(double magnitude, const struct mt_conversion *conv
     parts->n_second = precision >= 0 && precision < n ? precision : n;
     parts->last_zeroes = precision > n ? precision - n : 0;
     parts->has_point = parts->n_second + parts->last_zeroes > 0 || conversion->alternate;
-    set_exponent(parts, is_upper ? 'P' : 'p', mantissa == 0 ? 0 : power + MANTISSA_BITS, 1);
+    set_exponent(parts, is_upper ? 'P' : 'p', is_zero ? 0 : power + MANTISSA_BITS, 1);
 }
 
 static void name_parts(bool is_nan, char letter, struct parts *parts)

@@ -12,12 +12,8 @@ struct moteg_file {
     bool is_urgent;
 };
 
-#undef stdout
-#undef stderr
-static struct moteg_file standard_output = {.is_urgent = false};
-static struct moteg_file standard_error = {.is_urgent = true};
-FILE *const stdout = &standard_output;
-FILE *const stderr = &standard_error;
+FILE moteg_standard_output = {.is_urgent = false};
+FILE moteg_standard_error = {.is_urgent = true};
 
 /* The engine's sink is the first member, so that a put() function finds the rest. */
 struct memory_sink {

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends of the program, small arithmetic, random numbers, errno. */
+/* Ends of the program, small arithmetic, random numbers. */
 #include <assert.h>
-#include <errno.h>
 #include <mote_guest/moteg.h>
 #include <stdlib.h>
-
-static int error_number;
-
-int *__errno_location(void)
-{
-    return &error_number;
-}
 
 void abort(void)
 {

@@ -4,7 +4,6 @@
 #include <emmintrin.h>
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The functions that return a pointer into a const argument are declared so by ISO C. */
@@ -154,22 +153,6 @@ char *strncat(char *to, const char *from, size_t n)
     memcpy(end, from, len);
     end[len] = '\0';
     return to;
-}
-
-char *strndup(const char *text, size_t n)
-{
-    size_t len = strnlen(text, n);
-    char *copy = malloc(len + 1);
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    return copy;
-}
-
-char *strdup(const char *text)
-{
-    return strndup(text, SIZE_MAX);
 }
 
 char *strtok_r(char *text, const char *separators, char **rest)

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define MOTEG_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define MOTEG_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #define MOTEG_NORETURN __attribute__((noreturn))
 
 /** Codes of guest errors and aborts that the runtime uses; guests may use any number. */

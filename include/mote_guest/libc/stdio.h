@@ -20,12 +20,12 @@ extern "C" {
 #define BUFSIZ 1024
 
 typedef struct moteg_file FILE;
-extern FILE *const stdout;
-extern FILE *const stderr;
-#define stdout stdout
-#define stderr stderr
+extern FILE moteg_standard_output;
+extern FILE moteg_standard_error;
+#define stdout (&moteg_standard_output)
+#define stderr (&moteg_standard_error)
 
-#define MOTEG_LIKE_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define MOTEG_LIKE_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 
 int printf(const char *format, ...) MOTEG_LIKE_PRINTF(1, 2);
 int vprintf(const char *format, va_list args) MOTEG_LIKE_PRINTF(1, 0);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Included before the guest C library's sources where they are compiled for tests on the host:
+ * gives their functions names that do not meet those of the host's C library. */
+#ifndef MOTE_GUEST_LIBC_TEST_NAMES_H
+#define MOTE_GUEST_LIBC_TEST_NAMES_H
+
+#define memcpy guest_memcpy
+#define mempcpy guest_mempcpy
+#define memmove guest_memmove
+#define memset guest_memset
+#define memcmp guest_memcmp
+#define bcmp guest_bcmp
+#define memchr guest_memchr
+#define memrchr guest_memrchr
+#define memmem guest_memmem
+#define strlen guest_strlen
+#define strnlen guest_strnlen
+#define strcmp guest_strcmp
+#define strncmp guest_strncmp
+#define strcoll guest_strcoll
+#define strcasecmp guest_strcasecmp
+#define strncasecmp guest_strncasecmp
+#define strchr guest_strchr
+#define strchrnul guest_strchrnul
+#define strrchr guest_strrchr
+#define strstr guest_strstr
+#define strspn guest_strspn
+#define strcspn guest_strcspn
+#define strpbrk guest_strpbrk
+#define strcpy guest_strcpy
+#define strncpy guest_strncpy
+#define stpcpy guest_stpcpy
+#define strcat guest_strcat
+#define strncat guest_strncat
+#define strdup guest_strdup
+#define strndup guest_strndup
+#define strtok_r guest_strtok_r
+#define strtok guest_strtok
+#define strerror guest_strerror
+#define malloc guest_malloc
+#define calloc guest_calloc
+#define realloc guest_realloc
+#define reallocarray guest_reallocarray
+#define aligned_alloc guest_aligned_alloc
+#define posix_memalign guest_posix_memalign
+#define free guest_free
+#define atoi guest_atoi
+#define atol guest_atol
+#define atoll guest_atoll
+#define atof guest_atof
+#define strtol guest_strtol
+#define strtoul guest_strtoul
+#define strtoll guest_strtoll
+#define strtoull guest_strtoull
+#define strtod guest_strtod
+#define strtof guest_strtof
+#define qsort guest_qsort
+#define bsearch guest_bsearch
+#define printf guest_printf
+#define vprintf guest_vprintf
+#define fprintf guest_fprintf
+#define vfprintf guest_vfprintf
+#define sprintf guest_sprintf
+#define vsprintf guest_vsprintf
+#define snprintf guest_snprintf
+#define vsnprintf guest_vsnprintf
+#define puts guest_puts
+#define putchar guest_putchar
+#define putc guest_putc
+#define fputc guest_fputc
+#define fputs guest_fputs
+#define fwrite guest_fwrite
+#define fflush guest_fflush
+#define isalnum guest_isalnum
+#define isalpha guest_isalpha
+#define isblank guest_isblank
+#define iscntrl guest_iscntrl
+#define isdigit guest_isdigit
+#define isgraph guest_isgraph
+#define islower guest_islower
+#define isprint guest_isprint
+#define ispunct guest_ispunct
+#define isspace guest_isspace
+#define isupper guest_isupper
+#define isxdigit guest_isxdigit
+#define tolower guest_tolower
+#define toupper guest_toupper
+#define __errno_location guest___errno_location
+
+#endif
