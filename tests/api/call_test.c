@@ -10,6 +10,11 @@
 
 /* ---- Types ---- */
 
+static bool is_same_memory(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+    return a_bytes == b_bytes && (a_bytes == 0 || memcmp(a, b, a_bytes) == 0);
+}
+
 static bool is_same(const mote_value *a, const mote_value *b)
 {
     if (a->type != b->type)
@@ -28,11 +33,11 @@ static bool is_same(const mote_value *a, const mote_value *b)
     case MOTE_TYPE_BOOL:
         return a->as.boolean == b->as.boolean;
     case MOTE_TYPE_STR:
-        return a->as.str.len_bytes == b->as.str.len_bytes &&
-               memcmp(a->as.str.data, b->as.str.data, a->as.str.len_bytes) == 0;
+        return is_same_memory(a->as.str.data, a->as.str.len_bytes, b->as.str.data,
+                              b->as.str.len_bytes);
     case MOTE_TYPE_BYTES:
-        return a->as.bytes.len_bytes == b->as.bytes.len_bytes &&
-               memcmp(a->as.bytes.data, b->as.bytes.data, a->as.bytes.len_bytes) == 0;
+        return is_same_memory(a->as.bytes.data, a->as.bytes.len_bytes, b->as.bytes.data,
+                              b->as.bytes.len_bytes);
     case MOTE_TYPE_VOID:
     case MOTE_TYPE_ANY:
         break;
