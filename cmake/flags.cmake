@@ -11,10 +11,15 @@ set(MOTE_WARNINGS
     -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
     -Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wswitch-enum
     -Wnull-dereference -Wpointer-arith -Wimplicit-fallthrough)
+# Structures of the kernel that end in an array can only be filled inside a larger one.
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    list(APPEND MOTE_WARNINGS -Wno-gnu-variable-sized-type-not-at-end)
+endif()
 target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_WARNINGS}>")
 
 set(MOTE_HARDENING -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
-    -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing -fno-common
+    -fno-semantic-interposition -fno-delete-null-pointer-checks -fno-strict-overflow
+    -fno-strict-aliasing -fno-common
     -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_HARDENING}>")
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where: headers, libraries, programs, pkg-config file, CMake package.
-# The guest side (library, headers, linker script, mote-cc) is installed by guest/CMakeLists.txt.
 
 include(CMakePackageConfigHelpers)
 
-install(DIRECTORY include/mote DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY include/mote include/mote_guest DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h")
 install(TARGETS mote_static mote_shared EXPORT mote
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET mote)
-    install(TARGETS mote RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS mote RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+# The guest side is found by mote-cc, from where that lies.
+if(TARGET moteg)
+    install(TARGETS moteg ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/mote-cc DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
 set(MOTE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mote)

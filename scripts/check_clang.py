@@ -31,7 +31,7 @@ def main():
     folder = parser.parse_args().build / "clang"
     problems = run("cmake", "-S", tree.ROOT, "-B", folder, "-G", "Ninja",
                    "-DCMAKE_C_COMPILER=clang", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")  # fmt: skip
-    problems = problems or run("cmake", "--build", folder)
+    problems = problems or run("cmake", "--build", folder, "--", "-k", "0")
     return tree.report("clang", problems, "a whole build")
 
 
