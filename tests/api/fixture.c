@@ -44,6 +44,26 @@ mote_sandbox *open_sandbox(const char *path, const mote_config *config)
     return sandbox;
 }
 
+mote_status answer_7(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                     mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)err;
+    (*(int *)context)++;
+    *result = mote_i32(7);
+    return MOTE_OK;
+}
+
+mote_sandbox *create_sandbox(const char *path, const mote_config *config)
+{
+    mote_image *image = open_image(path);
+    mote_sandbox *sandbox = NULL;
+    assert_ok(mote_sandbox_create(image, config, &sandbox, &last_error));
+    mote_image_unref(image);
+    return sandbox;
+}
+
 static mote_status echo(void *context, const mote_value *args, size_t n_args, mote_value *result,
                         mote_error *err)
 {

@@ -39,10 +39,16 @@ void assert_status_at(mote_status status, mote_status wanted, const mote_error *
                       const char *what, const char *file, int line);
 
 mote_image *open_image(const char *path);
+/* A sandbox that is not initialised yet. */
+mote_sandbox *create_sandbox(const char *path, const mote_config *config);
 /* A sandbox that is ready, with the given configuration or the default one. */
 mote_sandbox *open_sandbox(const char *path, const mote_config *config);
 /* A sandbox of hello whose host functions EchoI32 ... EchoBytes and Nothing answer. */
 mote_sandbox *open_hello_with_host(const mote_config *config);
+
+/* A host function that returns 7 and counts in the int that context points to. */
+mote_status answer_7(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                     mote_error *err);
 
 /* Call a function without arguments and drop its result. */
 mote_status call_void(mote_sandbox *sandbox, const char *function);

@@ -75,7 +75,8 @@ static void test_open_refuses_what_is_no_guest(void **state)
 {
     (void)state;
     mote_image *image = NULL;
-    assert_status(mote_image_open("/proc/self/exe", NULL, &image, &last_error), MOTE_E_IMAGE_RELOCATION);
+    assert_status(mote_image_open("/proc/self/exe", NULL, &image, &last_error),
+                  MOTE_E_IMAGE_RELOCATION);
     assert_status(mote_image_open("/etc/passwd", NULL, &image, &last_error), MOTE_E_IMAGE_FORMAT);
     assert_string_equal(last_error.subject, "/etc/passwd");
     assert_true(last_error.load.field[0] != '\0');
