@@ -18,6 +18,7 @@ CHECKS = [
     ("layers", "includes follow docs/layers.txt, which is drawn", [PYTHON, "scripts/check_layers.py"]),
     ("headers", "public headers compile alone, as C and C++", [PYTHON, "scripts/check_headers.py"]),
     ("docs", "public declarations are documented", [PYTHON, "scripts/check_docs.py"]),
+    ("pages", "docs/ is what the sources say", [PYTHON, "scripts/make_docs.py", "--check"]),
     ("functions", "functions are short", [PYTHON, "scripts/check_functions.py"]),
     ("symbols", "the library exports its API alone and is small",
      [PYTHON, "scripts/check_symbols.py", "--build", "{build}"]),

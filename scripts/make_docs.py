@@ -133,8 +133,7 @@ def describe_header(path):
     if not documented:
         raise Problem(f"{path}: nothing in it is documented")
     name = path.relative_to("include")
-    parts = [f"### <{name}>\n", paragraphs(comment_text(head["text"]))]
-    parts[0] = f"### `<{name}>`\n"
+    parts = [f"### `<{name}>`\n", paragraphs(comment_text(head["text"]))]
     return "\n".join(parts + [describe_item(text, code) for text, code in documented])
 
 
@@ -145,7 +144,7 @@ def make_api(folder, names):
 # ---- Errors ----
 
 STATUS = re.compile(r'X\((MOTE_\w+), (\d+), (\w+), "([^"]+)"\)')
-CLASS = re.compile(r"MOTE_CLASS_(\w+) = (\d),\s*/\*\*< ([^*]+?) \*/|MOTE_CLASS_(\w+) = (\d) /\*\*< ([^*]+?) \*/")
+CLASS = re.compile(r"MOTE_CLASS_(\w+) = (\d),?\s*/\*\*< (.*?) \*/", re.DOTALL)
 CLASS_WORD = re.compile(r'\[MOTE_CLASS_(\w+)\] = "([\w-]+)"')
 
 NO_SANDBOX = "there is none"
@@ -207,8 +206,7 @@ def read_classes():
     text = tree.read(Path("include/mote/error.h"))
     words = dict(CLASS_WORD.findall(tree.read(Path("tools/mote/report.c"))))
     found = {}
-    for first in CLASS.findall(text):
-        name, number, meaning = first[:3] if first[0] else first[3:]
+    for name, number, meaning in CLASS.findall(text):
         found[name] = (int(number), " ".join(meaning.split()), words.get(name))
     same_keys("classes", words, found)
     return found
@@ -268,7 +266,8 @@ def make_guest_codes():
 
 
 VECTOR = re.compile(r'\{(\d+), "([^"]+)", "([^"]+)"\}')
-CAUSE = re.compile(r'(?:return|cause = |[?:] )"([^"%]{4,})"')
+# The functions of fault.c in which every text is a cause.
+CAUSE_FUNCTIONS = ("page_fault_cause", "instruction_cause", "describe_by_instruction", "describe")
 # Causes that fault.c finds by more than the vector.
 CAUSES = {
     "null pointer": "an address below 0x10000",
@@ -291,12 +290,18 @@ CAUSES = {
     " that is not aligned to 16",
     "unknown exception": "a vector without a row in the table below",
 }
-NOT_CAUSES = {"null pages", "monitor", "read", "write", "execute"}
 
 
 def read_causes():
     text = tree.read(Path("host/sandbox/fault.c"))
-    return set(CAUSE.findall(text)) - NOT_CAUSES
+    found = set()
+    for name in CAUSE_FUNCTIONS:
+        body = re.search(rf"^static [^;{{}}]*\b{name}\([^;{{}}]*\)\n\{{\n(.*?)^\}}", text,
+                         re.DOTALL | re.MULTILINE)  # fmt: skip
+        if body is None:
+            raise Problem(f"host/sandbox/fault.c: no function {name}")
+        found |= set(re.findall(r'"([^"\n]*)"', body[1]))
+    return found - {""}
 
 
 def make_causes():
@@ -312,18 +317,17 @@ def make_vectors():
 # ---- Guests and memory ----
 
 LIBC = Path("include/mote_guest/libc")
-C_FUNCTION = re.compile(r"(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)\s*(?:[A-Z_]+\([^)]*\)|__attribute__[^;]*)?;")
 
 
 def c_functions(text):
     """Names of the functions that a header of the C library declares, in its order."""
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"^#(?:[^\n\\]|\\.|\\\n)*", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\{[^{}]*\}", "", text)
+    text = re.sub(r"\{[^{}]*\}", "", text.replace('extern "C" {', ""))
     found = []
     for statement in text.split(";"):
         statement = re.sub(r"__attribute__.*", "", statement.strip(), flags=re.DOTALL)
-        match = re.match(r"[\w\s*{\"]+?[\s*](\w+)\s*\(", statement)
+        match = re.match(r"[\w\s*]+?[\s*](\w+)\s*\(", statement)
         if match and "typedef" not in statement:
             found.append(match[1])
     return [name for name in found if not name.startswith("__")]
@@ -345,7 +349,6 @@ def make_c_library():
     return table(["header", "declares"], rows)
 
 
-LIMIT = re.compile(r"((?:^/\*[^\n]*\n(?:(?! ?\*/|#)[^\n]*\n)*)?)((?:^#define MT_MAX_\w+ [^\n]+\n)+)", re.MULTILINE)
 DEFINE = re.compile(r"#define (MT_\w+) +(.+?)(?:\s*/\*.*)?$", re.MULTILINE)
 
 
