@@ -46,7 +46,7 @@ def run(command, **options):
 def readme_block(name):
     """The C block of the README that follows the line which names a file."""
     text = (SOURCE / "README.md").read_text(encoding="utf-8")
-    match = re.search(rf"^.*{re.escape(name)}.*\n+```c\n(.*?)^```$", text, re.M | re.S)
+    match = re.search(rf"^.*{re.escape(name)}.*\n+```c\n((?s:.*?))^```$", text, re.M)
     assert match, f"README.md has no line with {name} and a ```c block after it"
     return match[1]
 
@@ -112,13 +112,13 @@ def test_guest_of_readme_is_what_the_tool_lists(prefix, example):
 def test_host_of_readme_with_pkg_config(prefix, example, hypervisor):
     flags = pkg_config(prefix, "--cflags", "--libs")
     run(["gcc", "-Wall", "-Werror", "host.c", *flags, "-o", "host"], cwd=example)
-    assert run_example(example / "host", example, prefix)
+    assert run_example(example / "host", example, prefix) == "Hello, World!\n"
 
 
 def test_host_of_readme_linked_statically(prefix, example, hypervisor):
     flags = pkg_config(prefix, "--static", "--cflags", "--libs")
     run(["gcc", "-static", "host.c", *flags, "-o", "host-static"], cwd=example)
-    assert run([example / "host-static", "hello.elf"], cwd=example)
+    assert run([example / "host-static", "hello.elf"], cwd=example) == "Hello, World!\n"
 
 
 def test_host_and_guest_of_readme_with_cmake(prefix, example, tmp_path, hypervisor):
@@ -130,7 +130,7 @@ def test_host_and_guest_of_readme_with_cmake(prefix, example, tmp_path, hypervis
     run(["cmake", "--build", build])
     assert (build / "hello.elf").exists()
     expected = run_example(build / "host_shared", build, prefix)
-    assert expected
+    assert expected == "Hello, World!\n"
     assert run([build / "host_static", "hello.elf"], cwd=build) == expected
 
 
