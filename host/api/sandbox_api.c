@@ -118,7 +118,8 @@ mote_status mote_call(mote_sandbox *sandbox, const char *function, const mote_va
         status = come_in(sandbox, MOTE_SANDBOX_READY, err);
     if (status != MOTE_OK)
         return status;
-    return mt_outcome(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err), err);
+    return mt_outcome(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err),
+                      err);
 }
 
 mote_status mote_sandbox_cancel(mote_sandbox *sandbox)
