@@ -16,9 +16,7 @@
 #define MT_PORT_LOG 99u    /* only records: as many as the byte says, 0 counts as 1 */
 #define MT_PORT_CALL 101u  /* records, and under them a FunctionCall of type host */
 #define MT_PORT_ABORT 102u /* the byte is the abort code; its text is in the panic buffer */
-#define MT_PORT_DONE \
-    104u /* initialisation or call finished: records, and under them the result \
-          */
+#define MT_PORT_DONE 104u  /* initialised, or call finished: records, and under them the result */
 
 /* The most records that may lie on the output buffer at one exit. */
 #define MT_MAX_PENDING_RECORDS 64u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A parsed guest binary. The parsers are pure: bytes in, description out; they know nothing of
- * sandboxes. Addresses in here are relative to the lowest byte loaded (its page, that is), so that
- * the image can be put anywhere.
+ * sandboxes. Addresses in here are relative to the page of the lowest byte loaded, or to what lies
+ * below it at the image's alignment (a first span without rights then fills the gap, which is
+ * smaller than 2 MiB), so that the image can be put at any multiple of its alignment.
  */
 #ifndef MOTE_HOST_IMAGE_IMAGE_H
 #define MOTE_HOST_IMAGE_IMAGE_H

@@ -486,9 +486,10 @@ static void test_all_pairs_of_segment_fields(void **state)
 
 static uint8_t *make_room(size_t file_bytes)
 {
-    uint8_t *file = calloc(1, file_bytes);
-    assert_non_null(file);
-    elf_maker_fill((struct elf_maker *)file);
+    void *file = NULL;
+    assert_int_equal(posix_memalign(&file, _Alignof(struct elf_maker), file_bytes), 0);
+    memset(file, 0, file_bytes);
+    elf_maker_fill(file);
     return file;
 }
 

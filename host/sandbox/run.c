@@ -195,6 +195,18 @@ static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, b
     }
 }
 
+/* Guests of 0.1 finish by `hlt`; a mote guest that does has not said what its result is. */
+static mote_status answer_fault(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
+                                mote_error *err)
+{
+    if (!mt_fault_is_finish(run->sandbox->template, exit))
+        return mt_fault_report(run->sandbox, exit, err);
+    if (run->sandbox->image->parsed.facts.abi != MOTE_ABI_HYPERLIGHT_0_1)
+        return mt_fail(err, MOTE_E_NO_RESULT, "guest halted at 0x%" PRIx64, exit->fault.rip);
+    *is_done = true;
+    return MOTE_OK;
+}
+
 static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
                                mote_error *err)
 {
@@ -206,8 +218,7 @@ static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, b
     case MT_EXIT_PORT:
         return answer_port(run, exit, is_done, err);
     case MT_EXIT_FAULT:
-        *is_done = mt_fault_is_finish(run->sandbox->template, exit);
-        return *is_done ? MOTE_OK : mt_fault_report(run->sandbox, exit, err);
+        return answer_fault(run, exit, is_done, err);
     case MT_EXIT_DIED:
         return mt_fail(err, MOTE_E_GUEST_DIED, "%s", exit->died);
     case MT_EXIT_INTERRUPTED:

@@ -86,8 +86,8 @@ MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
  * Threads: one at a time per sandbox; blocks for init_limit_us at most, host functions aside.
  * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (initialised already), MOTE_E_BUSY, MOTE_E_FORKED,
  * MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT,
- * MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_GUEST_DIED, MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED,
- * MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN, MOTE_E_HOST_FUNCTION_ARGUMENTS,
+ * MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_GUEST_DIED, MOTE_E_TIME_LIMIT,
+ * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN, MOTE_E_HOST_FUNCTION_ARGUMENTS,
  * MOTE_E_INPUT_FULL, MOTE_E_MEMORY, MOTE_E_SYSTEM.
  */
 MOTE_NODISCARD mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err);

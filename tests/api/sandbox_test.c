@@ -262,6 +262,7 @@ static void test_failures_while_the_guest_initialises(void **state)
         {"abort", MOTE_E_GUEST_ABORT},
         {"fail", MOTE_E_GUEST_ERROR},
         {"spin", MOTE_E_TIME_LIMIT},
+        {"halt", MOTE_E_NO_RESULT},
         {"hostcall", MOTE_E_HOST_FUNCTION_UNKNOWN},
         {"badport", MOTE_E_PROTOCOL},
     };

@@ -80,6 +80,7 @@ struct mt_machine {
     struct mt_alarm *alarm; /* of the thread that ran it last; NULL before the first run */
     uint64_t deadline_ns;
     uint64_t n_system_calls;
+    bool is_in_monitor; /* the last exit left it in ring 0: it must be entered before it runs */
 };
 
 void mt_kvm_fill_monitor(uint8_t *monitor, const struct mt_plan *plan);

@@ -100,6 +100,7 @@ void mt_kvm_set_registers(struct mt_machine *machine, const struct kvm_regs *reg
     machine->run->s.regs.regs = *registers;
     machine->run->s.regs.sregs = machine->ring3;
     machine->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    machine->is_in_monitor = false;
 }
 
 void mt_kvm_enter(struct mt_machine *machine, const struct mt_registers *registers)
@@ -169,9 +170,12 @@ static mote_status interrupted(struct mt_machine *machine, struct mt_exit *out, 
 
 mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err)
 {
+    if (machine->is_in_monitor)
+        return mt_fail(err, MOTE_E_BUG, "a machine that stopped in the monitor was run again");
     machine->n_system_calls += mt_alarm_arm(machine->alarm, machine->deadline_ns) + 1;
     if (ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0) {
         mt_kvm_read_exit(machine, out);
+        machine->is_in_monitor = out->kind == MT_EXIT_FAULT || out->kind == MT_EXIT_DIED;
         return MOTE_OK;
     }
     if (errno == EINTR || errno == EAGAIN)

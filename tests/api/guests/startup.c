@@ -22,6 +22,8 @@ void moteg_main(void)
 #elif defined(STARTUP_HOSTCALL)
     if (Seven() != 7)
         moteg_abort(4, "seven is not seven");
+#elif defined(STARTUP_HALT)
+    __asm__ volatile("hlt");
 #elif defined(STARTUP_BADPORT)
     __asm__ volatile("inb %%dx, %%al" : : "d"(101) : "al");
 #endif
