@@ -97,6 +97,28 @@ def test_an_error_line_begins_a_line_of_its_own():
 
 
 @needs_kvm
+def test_a_line_that_is_printed_in_pieces_cannot_pass_for_an_error(talker):
+    done = call("PrintPieces", guest=talker)
+    assert (done.status, done.err) == (0, b" mote: lie\nmore\nmote\n")
+
+
+@needs_kvm
+def test_a_log_record_begins_a_line_of_its_own(talker):
+    done = call("PrintThenLog", guest=talker)
+    assert done.err == b"no newline\nguest: error: a record\nthe end\n"
+
+
+@needs_kvm
+@pytest.mark.parametrize(
+    "function, shown", [("PrintThenFail", b"no newline"), ("PrintBeginningThenFail", b"mote")]
+)
+def test_an_error_line_stands_behind_what_was_printed(talker, function, shown):
+    done = call(function, guest=talker)
+    assert done.err.splitlines()[:-1] == [shown]
+    assert done.code() == "MOTE_E_GUEST_ERROR"
+
+
+@needs_kvm
 @pytest.mark.parametrize("function", ["Fail", "Abort"])
 def test_guest_text_in_an_error_is_escaped_and_cut(function):
     text = ("\x1b[2J\nmote: MOTE_E_BUG: lie \u0085 € " * 40).encode()
