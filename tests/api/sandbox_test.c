@@ -333,6 +333,7 @@ static void test_driver_reports(void **state)
     assert_string_equal(report.name, "kvm");
     assert_true(report.is_hardware);
     assert_int_equal(report.works, has_kvm());
+    assert_true(!report.works || (report.create_ns > 0 && report.call_ns > 0));
     assert_status(mote_driver_examine(0, NULL, &last_error), MOTE_E_ARGUMENT);
     assert_status(mote_driver_examine(99, &report, &last_error), MOTE_E_ARGUMENT);
     report.struct_size = 0;
