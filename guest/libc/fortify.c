@@ -70,8 +70,8 @@ void *__memset_chk(void *to, int byte, size_t n, size_t room)
 
 char *__strcpy_chk(char *to, const char *from, size_t room)
 {
-    need(strlen(from) + 1, room);
-    return strcpy(to, from);
+    __stpcpy_chk(to, from, room);
+    return to;
 }
 
 char *__stpcpy_chk(char *to, const char *from, size_t room)
@@ -88,8 +88,9 @@ char *__strncpy_chk(char *to, const char *from, size_t n, size_t room)
 
 char *__strcat_chk(char *to, const char *from, size_t room)
 {
-    need(strlen(to) + strlen(from) + 1, room);
-    return strcat(to, from);
+    size_t n = strlen(from);
+    need(strlen(to) + n + 1, room);
+    return strncat(to, from, n);
 }
 
 char *__strncat_chk(char *to, const char *from, size_t n, size_t room)

@@ -4,7 +4,8 @@
  * string instructions, which processors since 2013 run at memory speed (Intel's optimisation
  * manual, "enhanced REP MOVSB and STOSB").
  */
-#include <emmintrin.h>
+#include "guest/libc/block.h"
+
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -15,16 +16,6 @@
 typedef uint16_t __attribute__((aligned(1), may_alias)) loose_u16;
 typedef uint32_t __attribute__((aligned(1), may_alias)) loose_u32;
 typedef uint64_t __attribute__((aligned(1), may_alias)) loose_u64;
-
-static inline __m128i load(const uint8_t *from)
-{
-    return _mm_loadu_si128((const void *)from);
-}
-
-static inline void store(uint8_t *to, __m128i value)
-{
-    _mm_storeu_si128((void *)to, value);
-}
 
 /* Up to 16 bytes: the first and the last half, loaded before either is stored. */
 static inline void move_small(uint8_t *to, const uint8_t *from, size_t n)
@@ -49,52 +40,52 @@ static inline void move_small(uint8_t *to, const uint8_t *from, size_t n)
 /* 17 to 64 bytes, loaded before any is stored. */
 static inline void move_medium(uint8_t *to, const uint8_t *from, size_t n)
 {
-    __m128i first = load(from), last = load(from + n - 16);
+    mt_block first = mt_block_load(from), last = mt_block_load(from + n - 16);
     if (n > 32) {
-        __m128i second = load(from + 16), third = load(from + n - 32);
-        store(to + 16, second);
-        store(to + n - 32, third);
+        mt_block second = mt_block_load(from + 16), third = mt_block_load(from + n - 32);
+        mt_block_store(to + 16, second);
+        mt_block_store(to + n - 32, third);
     }
-    store(to, first);
-    store(to + n - 16, last);
+    mt_block_store(to, first);
+    mt_block_store(to + n - 16, last);
 }
 
 /* More than 64 bytes, upwards: right where `to` does not lie inside the source. */
 static inline void move_up(uint8_t *to, const uint8_t *from, size_t n)
 {
-    __m128i last[4];
+    mt_block last[4];
     for (int i = 0; i < 4; i++)
-        last[i] = load(from + n - 64 + 16 * i);
+        last[i] = mt_block_load(from + n - 64 + 16 * i);
     size_t done = 0;
     for (; done + 64 < n; done += 64) {
-        __m128i a = load(from + done), b = load(from + done + 16);
-        __m128i c = load(from + done + 32), d = load(from + done + 48);
-        store(to + done, a);
-        store(to + done + 16, b);
-        store(to + done + 32, c);
-        store(to + done + 48, d);
+        mt_block a = mt_block_load(from + done), b = mt_block_load(from + done + 16);
+        mt_block c = mt_block_load(from + done + 32), d = mt_block_load(from + done + 48);
+        mt_block_store(to + done, a);
+        mt_block_store(to + done + 16, b);
+        mt_block_store(to + done + 32, c);
+        mt_block_store(to + done + 48, d);
     }
     for (int i = 0; i < 4; i++)
-        store(to + n - 64 + 16 * i, last[i]);
+        mt_block_store(to + n - 64 + 16 * i, last[i]);
 }
 
 /* More than 64 bytes, downwards: right where `to` lies inside the source. */
 static inline void move_down(uint8_t *to, const uint8_t *from, size_t n)
 {
-    __m128i first[4];
+    mt_block first[4];
     for (int i = 0; i < 4; i++)
-        first[i] = load(from + 16 * i);
+        first[i] = mt_block_load(from + 16 * i);
     size_t left = n;
     for (; left > 64; left -= 64) {
-        __m128i a = load(from + left - 16), b = load(from + left - 32);
-        __m128i c = load(from + left - 48), d = load(from + left - 64);
-        store(to + left - 16, a);
-        store(to + left - 32, b);
-        store(to + left - 48, c);
-        store(to + left - 64, d);
+        mt_block a = mt_block_load(from + left - 16), b = mt_block_load(from + left - 32);
+        mt_block c = mt_block_load(from + left - 48), d = mt_block_load(from + left - 64);
+        mt_block_store(to + left - 16, a);
+        mt_block_store(to + left - 32, b);
+        mt_block_store(to + left - 48, c);
+        mt_block_store(to + left - 64, d);
     }
     for (int i = 0; i < 4; i++)
-        store(to + 16 * i, first[i]);
+        mt_block_store(to + 16 * i, first[i]);
 }
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
@@ -150,10 +141,10 @@ void *memset(void *to, int byte, size_t n)
         __asm__ volatile("rep stosb" : "+D"(out), "+c"(n) : "a"(byte) : "memory");
         return to;
     }
-    __m128i value = _mm_set1_epi8((char)byte);
+    mt_block value = mt_block_of(byte);
     for (size_t done = 0; done + 16 <= n; done += 16)
-        store(out + done, value);
-    store(out + n - 16, value);
+        mt_block_store(out + done, value);
+    mt_block_store(out + n - 16, value);
     return to;
 }
 
@@ -162,9 +153,9 @@ int memcmp(const void *a, const void *b, size_t n)
     const uint8_t *left = a, *right = b;
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        int equal = _mm_movemask_epi8(_mm_cmpeq_epi8(load(left + i), load(right + i)));
+        unsigned equal = mt_block_equal(mt_block_load(left + i), mt_block_load(right + i));
         if (equal != 0xFFFF) {
-            i += (size_t)__builtin_ctz(~(unsigned)equal);
+            i += (size_t)__builtin_ctz(~equal);
             return left[i] - right[i];
         }
     }
@@ -184,12 +175,12 @@ int bcmp(const void *a, const void *b, size_t n)
 void *memchr(const void *data, int byte, size_t n)
 {
     const uint8_t *bytes = data;
-    __m128i wanted = _mm_set1_epi8((char)byte);
+    mt_block wanted = mt_block_of(byte);
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        int equal = _mm_movemask_epi8(_mm_cmpeq_epi8(load(bytes + i), wanted));
+        unsigned equal = mt_block_equal(mt_block_load(bytes + i), wanted);
         if (equal != 0)
-            return (void *)(uintptr_t)(bytes + i + __builtin_ctz((unsigned)equal));
+            return (void *)(uintptr_t)(bytes + i + __builtin_ctz(equal));
     }
     for (; i < n; i++) {
         if (bytes[i] == (uint8_t)byte)

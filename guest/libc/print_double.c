@@ -315,7 +315,8 @@ static void hexadecimal_parts(double magnitude, const struct mt_conversion *conv
     }
     while (precision < 0 && n > 0 && digits[n] == '0')
         n--;
-    strcat(parts->before, is_upper ? "0X" : "0x");
+    size_t n_before = strlen(parts->before);
+    memcpy(parts->before + n_before, is_upper ? "0X" : "0x", sizeof("0x"));
     parts->first = digits;
     parts->n_first = 1;
     parts->second = digits + 1;
@@ -343,8 +344,7 @@ void mt_print_double(struct mt_sink *sink, const struct mt_conversion *conversio
     bool is_negative = __builtin_signbit(value) != 0;
     double magnitude = is_negative ? -value : value;
     struct parts parts = {.first = "", .second = ""};
-    const char *sign = is_negative ? "-" : conversion->plus ? "+" : conversion->space ? " " : "";
-    strcpy(parts.before, sign);
+    parts.before[0] = is_negative ? '-' : conversion->plus ? '+' : conversion->space ? ' ' : '\0';
     if (!__builtin_isfinite(value)) {
         name_parts(__builtin_isnan(value), conversion->letter, &parts);
         padded.zero = false;

@@ -12,8 +12,8 @@ struct moteg_file {
     bool is_urgent;
 };
 
-FILE moteg_standard_output = {.is_urgent = false};
-FILE moteg_standard_error = {.is_urgent = true};
+struct moteg_file moteg_standard_output = {.is_urgent = false};
+struct moteg_file moteg_standard_error = {.is_urgent = true};
 
 /* The engine's sink is the first member, so that a put() function finds the rest. */
 struct memory_sink {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions on NUL-terminated strings. */
+#include "guest/libc/block.h"
+
 #include <ctype.h>
-#include <emmintrin.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,20 +13,18 @@ static char *writable(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-/* Aligned blocks of 16 cannot cross into a page that the string does not touch; the bytes before
+/* Aligned blocks cannot cross into a page that the string does not touch; the bytes before
  * and after it are looked at, which AddressSanitizer does not know to be harmless. */
 __attribute__((no_sanitize("address"))) size_t strlen(const char *text)
 {
-    size_t before = (uintptr_t)text % 16;
+    size_t before = (uintptr_t)text % MT_BLOCK_BYTES;
     const char *block = text - before;
-    const __m128i zero = _mm_setzero_si128();
-    unsigned found =
-        (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128((const void *)block), zero));
+    const mt_block zero = mt_block_of(0);
+    unsigned found = mt_block_equal(*(const mt_block *)(const void *)block, zero);
     found = found >> before << before;
     while (found == 0) {
-        block += 16;
-        found =
-            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128((const void *)block), zero));
+        block += MT_BLOCK_BYTES;
+        found = mt_block_equal(*(const mt_block *)(const void *)block, zero);
     }
     return (size_t)(block - text) + (size_t)__builtin_ctz(found);
 }
@@ -142,7 +141,7 @@ char *strncpy(char *to, const char *from, size_t n)
 
 char *strcat(char *to, const char *from)
 {
-    strcpy(to + strlen(to), from);
+    stpcpy(to + strlen(to), from);
     return to;
 }
 
@@ -167,7 +166,8 @@ char *strtok_r(char *text, const char *separators, char **rest)
 
 char *strtok(char *text, const char *separators)
 {
-    static char *rest;
+    static char nothing[1];
+    static char *rest = nothing; /* before the first text there is no token */
     return strtok_r(text, separators, &rest);
 }
 

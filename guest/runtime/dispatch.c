@@ -25,8 +25,8 @@ _Static_assert(MOTEG_MAX_PARAMETERS == MT_NOTE_MAX_PARAMETERS, "parameters of a 
 extern const record __start_mote_functions[];
 extern const record __stop_mote_functions[];
 
-/* The function table by name. */
-static const record **functions;
+/* The function table by name: places in it. */
+static uint32_t *by_name;
 static size_t n_functions;
 
 /* Where moteg_fail() goes, and with what. */
@@ -38,7 +38,8 @@ static size_t failure_text_bytes;
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp((*(const record *const *)a)->name, (*(const record *const *)b)->name);
+    const uint32_t *left = a, *right = b;
+    return strcmp(__start_mote_functions[*left].name, __start_mote_functions[*right].name);
 }
 
 void mt_dispatch_init(void)
@@ -46,13 +47,13 @@ void mt_dispatch_init(void)
     n_functions = (size_t)(__stop_mote_functions - __start_mote_functions);
     if (n_functions == 0)
         return;
-    functions = malloc(n_functions * sizeof(functions[0]));
-    if (functions == NULL)
+    by_name = malloc(n_functions * sizeof(by_name[0]));
+    if (by_name == NULL)
         moteg_abort(MT_GUEST_CODE_MALLOC_FAILED, "no memory for an index of %zu functions",
                     n_functions);
     for (size_t i = 0; i < n_functions; i++)
-        functions[i] = &__start_mote_functions[i];
-    qsort(functions, n_functions, sizeof(functions[0]), compare_names);
+        by_name[i] = (uint32_t)i;
+    qsort(by_name, n_functions, sizeof(by_name[0]), compare_names);
 }
 
 /* name is text of the wire: NUL-terminated, and perhaps with NULs inside. */
@@ -61,9 +62,10 @@ static const record *find(const struct mt_wire_view *name)
     size_t low = 0, high = n_functions;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp((const char *)name->data, functions[middle]->name);
+        const record *function = &__start_mote_functions[by_name[middle]];
+        int order = strcmp((const char *)name->data, function->name);
         if (order == 0)
-            return strlen(functions[middle]->name) == name->len ? functions[middle] : NULL;
+            return strlen(function->name) == name->len ? function : NULL;
         if (order < 0)
             high = middle;
         else

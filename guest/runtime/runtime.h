@@ -11,14 +11,14 @@
 /* The PEB as it was at the start: the copy in shared memory is not read again. */
 extern struct mt_peb mt_peb;
 
-/* ---- Exit.c: leaving to the host ---- */
+/* ---- exit.c: leaving to the host ---- */
 
 /* Write one byte to a port. Returns when the host lets the guest go on. */
 void mt_out(uint16_t port, uint8_t byte);
 /* The same through the stub page (start.S). */
 void mt_out_by_stub(uint16_t port, uint8_t byte);
 
-/* ---- Buffers.c: messages on the input and output buffers ---- */
+/* ---- buffers.c: messages on the input and output buffers ---- */
 
 /* Take the top message of the input buffer. What it points to stays until the next exit. */
 const uint8_t *mt_input_pop(size_t *len_bytes);
@@ -38,7 +38,7 @@ bool mt_output_holds(const void *data);
  * there is no reservation that they are in. */
 bool mt_output_finish_reserved(const uint8_t *data, size_t len_bytes);
 
-/* ---- Records.c: log records and printed text ---- */
+/* ---- records.c: log records and printed text ---- */
 
 /* Set what the host wants to see: 0 (nothing) to 5 (all). */
 void mt_records_init(uint64_t max_log_level);
@@ -52,13 +52,13 @@ void mt_records_flush_unless_fit(size_t len_bytes);
  * the input buffer. */
 void mt_leave(void);
 
-/* ---- Call_memory.c ---- */
+/* ---- call_memory.c ---- */
 
 /* Free everything, and remember which texts the new call brought. */
 void mt_call_memory_begin(const struct mt_wire_call *call);
 const char *mt_format_text(const char *format, va_list args) MOTEG_PRINTF(1, 0);
 
-/* ---- Dispatch.c ---- */
+/* ---- dispatch.c ---- */
 
 /* Make the index of the function table. */
 void mt_dispatch_init(void);
@@ -73,19 +73,19 @@ moteg_value mt_value_from_wire(const struct mt_wire_value *value);
 /* Texts are checked to be UTF-8: moteg_fail()s, naming what. */
 struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what, const char *name);
 
-/* ---- Host_call.c ---- */
+/* ---- host_call.c ---- */
 
 /* Tell which message the running call's parameters lie in, so that a host call keeps it. */
 void mt_host_call_begin(const uint8_t *message, size_t len_bytes, bool keep);
 
-/* ---- Failure.c ---- */
+/* ---- failure.c ---- */
 
 /* Fill the guest error buffer. */
 void mt_report_error(uint64_t code, const char *text, size_t len_bytes);
 /* Make a text UTF-8 in place: bytes that are not become '?'. */
 void mt_make_utf8(char *text, size_t len_bytes);
 
-/* ---- Init.c ---- */
+/* ---- init.c ---- */
 
 /* Where start.S goes; `seed` has been used for the canary. */
 _Noreturn void mt_run(const struct mt_peb *peb, uint64_t seed, uint64_t page_bytes,

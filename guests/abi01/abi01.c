@@ -19,8 +19,7 @@ static struct mt_wire_call call;
 
 typedef void (*function)(void);
 
-/* --- reaching the host (5.3) --------------------------------------------------------------------
- */
+/* ---- Reaching the host (5.3) ---- */
 
 static void out(uint16_t port, uint8_t byte)
 {
@@ -50,8 +49,7 @@ _Noreturn static void abort_with(uint8_t code, const char *text)
     finish();
 }
 
-/* --- the two stacks of messages (3.4) -----------------------------------------------------------
- */
+/* ---- The two stacks of messages (3.4) ---- */
 
 static uint64_t *word_at(uint64_t address)
 {
@@ -99,8 +97,7 @@ static void push_result(const struct mt_wire_value *value)
     push(mt_wire_build_result(to, room, value));
 }
 
-/* --- errors (6.2) -------------------------------------------------------------------------------
- */
+/* ---- Errors (6.2) ---- */
 
 static size_t length_of(const char *text)
 {
@@ -135,8 +132,7 @@ static void need(size_t n_params, enum mt_wire_type first, enum mt_wire_type sec
     }
 }
 
-/* --- the functions ------------------------------------------------------------------------------
- */
+/* ---- The functions ---- */
 
 static void echo(void)
 {
@@ -214,8 +210,7 @@ static const struct {
     {"Abort", abort_guest},
 };
 
-/* --- dispatch (5.4) and entry (6.1) -------------------------------------------------------------
- */
+/* ---- Dispatch (5.4) and entry (6.1) ---- */
 
 static bool is_named(const char *name)
 {

@@ -20,8 +20,7 @@ MOTEG_FUNCTION(void, Nothing)
 {
 }
 
-/* --- every type there and back ------------------------------------------------------------------
- */
+/* ---- Every type there and back ---- */
 
 MOTEG_FUNCTION(i32, EchoI32, (i32, value))
 {
@@ -74,8 +73,7 @@ MOTEG_FUNCTION(str, Eleven, (i32, a), (i32, b), (i32, c), (i32, d), (i32, e), (i
     return moteg_format("%d %d %d %d %d %d %d %d %d %d %d", a, b, c, d, e, f, g, h, i, j, k);
 }
 
-/* --- the same by way of the host ----------------------------------------------------------------
- */
+/* ---- The same by way of the host ---- */
 
 MOTEG_HOST_FUNCTION_NAMED(i32, "EchoI32", host_echo_i32, (i32, value));
 MOTEG_HOST_FUNCTION_NAMED(u32, "EchoU32", host_echo_u32, (u32, value));
@@ -138,8 +136,7 @@ MOTEG_FUNCTION(void, HostNothing)
     host_nothing();
 }
 
-/* --- printing, logging, state, memory -----------------------------------------------------------
- */
+/* ---- Printing, logging, state, memory ---- */
 
 MOTEG_FUNCTION(void, Print, (str, text))
 {
@@ -192,8 +189,7 @@ MOTEG_FUNCTION(bytes, Fill, (u64, n))
     return (moteg_bytes){to, n};
 }
 
-/* --- ways to fail -------------------------------------------------------------------------------
- */
+/* ---- Ways to fail ---- */
 
 MOTEG_FUNCTION(void, Fail, (i32, code), (str, text))
 {

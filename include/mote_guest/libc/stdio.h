@@ -20,8 +20,8 @@ extern "C" {
 #define BUFSIZ 1024
 
 typedef struct moteg_file FILE;
-extern FILE moteg_standard_output;
-extern FILE moteg_standard_error;
+extern struct moteg_file moteg_standard_output;
+extern struct moteg_file moteg_standard_error;
 #define stdout (&moteg_standard_output)
 #define stderr (&moteg_standard_error)
 
