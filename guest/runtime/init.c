@@ -46,6 +46,7 @@ void mt_run(const struct mt_peb *peb, uint64_t seed, uint64_t page_bytes, uint64
     read_peb(peb);
     mt_records_init(max_log_level);
     mt_heap_init((void *)(uintptr_t)mt_peb.heap, mt_peb.heap_bytes, seed);
+    mt_thread_init();
     mt_dispatch_init();
     mt_run_catching(run_user_code, NULL);
     for (;;) {

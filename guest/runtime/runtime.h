@@ -85,6 +85,16 @@ void mt_report_error(uint64_t code, const char *text, size_t len_bytes);
 /* Make a text UTF-8 in place: bytes that are not become '?'. */
 void mt_make_utf8(char *text, size_t len_bytes);
 
+/* ---- thread.c, start.S ---- */
+
+/* What FS points to: its own address first, the stack protector's canary at offset 0x28. */
+#define MT_THREAD_BLOCK_BYTES 64u
+
+/* Make room for thread-local variables, if the guest has any. */
+void mt_thread_init(void);
+/* Copy what FS points to, and point it there. */
+void mt_thread_move(void *block);
+
 /* ---- init.c ---- */
 
 /* Where start.S goes; `seed` has been used for the canary. */

@@ -33,6 +33,18 @@ moteg_start:
     jmp mt_run
     .size moteg_start, . - moteg_start
 
+/* mt_thread_move(block): the canary moves along. */
+    .globl mt_thread_move
+    .hidden mt_thread_move
+    .type mt_thread_move, @function
+mt_thread_move:
+    movq %fs:CANARY, %rax
+    movq %rax, CANARY(%rdi)
+    movq %rdi, (%rdi)
+    wrfsbase %rdi
+    ret
+    .size mt_thread_move, . - mt_thread_move
+
 /* mt_out_by_stub(port, byte): the stub is `out %al, %dx; ret` and changes no register. */
     .globl mt_out_by_stub
     .hidden mt_out_by_stub
