@@ -87,6 +87,6 @@ moteg_note:
 4:  .balign 4
 
 /* The table's section must exist in a guest without functions too. */
-    .section mote_functions, "aw", @progbits
+    .section mote_functions, "awR", @progbits
 
     .section .note.GNU-stack, "", @progbits
