@@ -3,6 +3,7 @@
 #include "host/image/image.h"
 
 #include "abi/memory_map.h"
+#include "host/image/elf.h"
 #include "host/image/elf_maker.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -295,17 +296,17 @@ static void test_alignment_of_2_mib_leaves_a_gap_below(void **state)
     (void)state;
     struct elf_maker maker;
     elf_maker_fill(&maker);
-    elf_maker_move(&maker, 0x3FF000);
+    elf_maker_move(&maker, 0x3FD000);
     maker.DATA_SEGMENT.p_align = 0x200000;
     struct mt_image image = parse(&maker);
     assert_int_equal(image.alignment, 0x200000);
-    assert_int_equal(image.memory_bytes, 0x1FF000 + 0x6000);
-    expect_span(&image, 0, 0, 0x1FF000, 0);
-    expect_span(&image, 1, 0x1FF000, 0x200000, R);
-    assert_int_equal(image.entry, 0x1FF000 + MAKER_CODE + 0x40);
+    assert_int_equal(image.memory_bytes, 0x1FD000 + 0x6000);
+    expect_span(&image, 0, 0, 0x1FD000, 0);
+    expect_span(&image, 1, 0x1FD000, 0x1FE000, R);
+    assert_int_equal(image.entry, 0x1FD000 + MAKER_CODE + 0x40);
     assert_int_equal(image.facts.entry, MAKER_CODE + 0x40);
     assert_int_equal(image.facts.loaded_bytes, MAKER_DATA_VA(sections) + MAKER_BSS_BYTES);
-    expect_relocated(&image, 0x1FF000);
+    expect_relocated(&image, 0x1FD000);
     mt_image_fini(&image);
 }
 
@@ -440,6 +441,30 @@ static void test_odd_sections_mean_no_symbols(void **state)
         assert_int_equal(image.n_functions, 2);
         mt_image_fini(&image);
     }
+}
+
+static void test_more_symbols_than_the_cap_mean_none(void **state)
+{
+    (void)state;
+    size_t table = sizeof(struct elf_maker);
+    size_t file_bytes = table + (MT_MAX_SYMBOLS + 1) * sizeof(Elf64_Sym);
+    uint8_t *file = malloc(file_bytes);
+    assert_non_null(file);
+    for (size_t n = MT_MAX_SYMBOLS; n <= MT_MAX_SYMBOLS + 1; n++) {
+        struct mt_image image;
+        struct elf_maker maker;
+        elf_maker_fill(&maker);
+        maker.sections[1].sh_offset = table;
+        maker.sections[1].sh_size = n * sizeof(Elf64_Sym);
+        memcpy(file, &maker, sizeof(maker));
+        for (size_t i = 0; i < n; i++)
+            memcpy(file + table + i * sizeof(Elf64_Sym), &maker.symbols[MAKER_S_START],
+                   sizeof(Elf64_Sym));
+        assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, NULL), MOTE_OK);
+        assert_int_equal(image.n_symbols, n == MT_MAX_SYMBOLS ? n : 0);
+        mt_image_fini(&image);
+    }
+    free(file);
 }
 
 static void test_no_note_means_the_old_abi_and_defaults(void **state)
@@ -580,6 +605,8 @@ static void test_relro_covers_whole_pages_only(void **state)
         {MAKER_DATA, 0x1000, MAKER_DATA + 0x1000},
         {MAKER_DATA, 0x1FFF, MAKER_DATA + 0x1000},
         {MAKER_DATA, 0x100000, MAKER_DATA + 0x3000},
+        /* To the segment's end, which is inside a page. */
+        {MAKER_DATA, MAKER_DATA_VA(sections) + MAKER_BSS_BYTES - MAKER_DATA, MAKER_DATA + 0x2000},
         /* Writable bytes before RELRO keep their page writable. */
         {MAKER_DATA + 8, 0xFF8, MAKER_DATA},
         {0, MAKER_DATA + 0x1000, MAKER_DATA + 0x1000},
@@ -737,6 +764,17 @@ static void test_plt_relocations_without_addends(void **state)
     mt_image_fini(&image);
 }
 
+static void test_nothing_counts_behind_dt_null(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.dynamic[MAKER_D_SPARE].d_tag = DT_RELA;
+    struct mt_image image = parse(&maker);
+    expect_relocated(&image, 0);
+    mt_image_fini(&image);
+}
+
 /* The section's end ends the table as DT_NULL does. */
 static void test_a_dynamic_section_without_dt_null(void **state)
 {
@@ -802,6 +840,7 @@ int main(void)
         cmocka_unit_test(test_64_program_headers_are_accepted),
         cmocka_unit_test(test_a_file_without_sections_has_no_symbols),
         cmocka_unit_test(test_odd_sections_mean_no_symbols),
+        cmocka_unit_test(test_more_symbols_than_the_cap_mean_none),
         cmocka_unit_test(test_no_note_means_the_old_abi_and_defaults),
         cmocka_unit_test(test_notes_of_others_are_not_ours),
         cmocka_unit_test(test_sizes_of_the_note_at_their_edges),
@@ -819,6 +858,7 @@ int main(void)
         cmocka_unit_test(test_relocations_need_not_be_sorted),
         cmocka_unit_test(test_plt_relocations_inside_rela_count_once),
         cmocka_unit_test(test_plt_relocations_without_addends),
+        cmocka_unit_test(test_nothing_counts_behind_dt_null),
         cmocka_unit_test(test_a_dynamic_section_without_dt_null),
         cmocka_unit_test(test_a_file_without_a_dynamic_section_has_no_relocations),
         cmocka_unit_test(test_writable_or_executable_implies_readable),

@@ -557,6 +557,24 @@ static void test_more_rela_entries_than_the_cap_are_refused(void **state)
     free(file);
 }
 
+/* The image's last bytes are a name, and its NUL would be behind the image. */
+static void test_a_name_that_runs_off_the_image_is_refused(void **state)
+{
+    (void)state;
+    size_t file_bytes = DATA_OFFSET + 0x2000;
+    uint8_t *file = make_room(file_bytes);
+    struct elf_maker *maker = (struct elf_maker *)file;
+    maker->DATA_SEGMENT.p_filesz = 0x2000;
+    maker->DATA_SEGMENT.p_memsz = 0x2000;
+    memset(file + file_bytes - 10, 'n', 10);
+    uint64_t name = MAKER_DATA + 0x2000 - 10;
+    maker->rela[MAKER_R_ADD_NAME].r_addend = (int64_t)name;
+    const struct bad bad = {
+        {{0}}, NOTE, "function name", name, offsetof(struct elf_maker, functions[1].name)};
+    expect_refusal(file, file_bytes, &bad);
+    free(file);
+}
+
 /* Exactly one mote note: the same one twice in the table of headers is still one. */
 static void test_a_second_mote_note_is_refused(void **state)
 {
@@ -622,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_a_file_over_the_cap_is_refused),
         cmocka_unit_test(test_more_packed_relocations_than_the_cap_are_refused),
         cmocka_unit_test(test_more_rela_entries_than_the_cap_are_refused),
+        cmocka_unit_test(test_a_name_that_runs_off_the_image_is_refused),
         cmocka_unit_test(test_a_second_mote_note_is_refused),
         cmocka_unit_test(test_an_executable_that_is_no_pie_is_refused),
         cmocka_unit_test(test_an_incomplete_allocator_is_refused),
