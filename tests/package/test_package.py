@@ -140,7 +140,8 @@ def test_cmake_refuses_an_unknown_component(prefix, tmp_path):
         "find_package(mote REQUIRED COMPONENTS nonsense)\n"
     )
     done = subprocess.run(
-        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
+        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", "-G", "Ninja",
+         f"-DCMAKE_PREFIX_PATH={prefix}"],  # fmt: skip
         capture_output=True,
         text=True,
         check=False,
