@@ -80,7 +80,7 @@ def test_bench_fails_as_call_does(words, status):
 
 
 DRIVER_KEYS = ["name", "isolation", "kind", "hardware", "works", "reason", "advice", "operation",
-               "errno", "errno_name", "max_sandboxes"]  # fmt: skip
+               "errno", "errno_name", "max_sandboxes", "create_ns", "call_ns", "stop_ns"]  # fmt: skip
 
 
 @needs_kvm
@@ -91,6 +91,7 @@ def test_doctor_says_what_works_and_what_the_limits_are():
     assert re.search(r"^driver kvm: works; hardware virtualisation \(kvm\w*\)$", out, re.MULTILINE)
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert re.search(rf"^open files: {soft}\b", out, re.MULTILINE)
+    assert re.search(r"^  measured: create [\d.]+ us, call [\d.]+ us, stop ", out, re.MULTILINE)
     assert re.search(r"^  sandboxes: at most \d+ ", out, re.MULTILINE)
 
 
@@ -104,6 +105,7 @@ def test_doctor_in_json():
     kvm = next(driver for driver in answer["drivers"] if driver["name"] == "kvm")
     assert (kvm["hardware"], kvm["works"], kvm["reason"]) == (True, True, None)
     assert kvm["kind"].startswith("kvm")
+    assert 0 < kvm["call_ns"] < kvm["create_ns"] and kvm["stop_ns"] > 0
     assert answer["limits"]["open_files"]["soft"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 

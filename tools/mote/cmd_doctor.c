@@ -56,6 +56,23 @@ static void fill_error(const struct diagnosis *diagnosis, mote_error *err)
     }
 }
 
+/* Measured on the spot, in nanoseconds; null where the driver does not work. */
+static void print_measured_json(struct json *json, const mote_driver_report *driver)
+{
+    const struct {
+        const char *key;
+        uint64_t ns;
+    } figures[] = {{"create_ns", driver->create_ns},
+                   {"call_ns", driver->call_ns},
+                   {"stop_ns", driver->stop_ns}};
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        if (driver->works)
+            json_unsigned(json, figures[i].key, figures[i].ns);
+        else
+            json_null(json, figures[i].key);
+    }
+}
+
 static void print_driver_json(struct json *json, const mote_driver_report *driver)
 {
     json_open(json, NULL, '{');
@@ -76,6 +93,7 @@ static void print_driver_json(struct json *json, const mote_driver_report *drive
         json_null(json, "max_sandboxes");
     else
         json_unsigned(json, "max_sandboxes", driver->max_sandboxes);
+    print_measured_json(json, driver);
     json_close(json, '}');
 }
 
@@ -122,6 +140,11 @@ static mote_status print_driver(const mote_driver_report *driver, mote_error *er
         text_append(text, sizeof(text), "  reason: %s\n", driver->reason);
     if (driver->advice[0] != '\0')
         text_append(text, sizeof(text), "  advice: %s\n", driver->advice);
+    if (driver->works)
+        text_append(text, sizeof(text),
+                    "  measured: create %.1f us, call %.1f us, stop %.1f us after its limit\n",
+                    (double)driver->create_ns / 1000, (double)driver->call_ns / 1000,
+                    (double)driver->stop_ns / 1000);
     if (driver->max_sandboxes != 0)
         text_append(text, sizeof(text), "  sandboxes: at most %" PRIu64 " at once in one process\n",
                     driver->max_sandboxes);
