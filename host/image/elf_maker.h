@@ -82,7 +82,8 @@ struct maker_other_note {
     uint8_t description[20];
 };
 
-struct elf_maker {
+/* In the order of the file. */
+struct elf_maker { // NOLINT(clang-analyzer-optin.performance.Padding)
     /* Read-only: loaded at 0. */
     Elf64_Ehdr header;
     Elf64_Phdr headers[MAKER_N_HEADERS];

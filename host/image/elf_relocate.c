@@ -317,7 +317,7 @@ static mote_status check_position_independent(const struct mt_elf *elf,
 mote_status mt_elf_relocate(const struct mt_elf *elf, struct mt_image *image, mote_error *err)
 {
     struct mt_dynamic dynamic;
-    struct tables tables;
+    struct tables tables = {0};
     mote_status status = mt_elf_read_dynamic(elf, image, &dynamic, err);
     if (status == MOTE_OK)
         status = check_position_independent(elf, &dynamic, err);

@@ -238,6 +238,21 @@ static void test_symbols_name_functions_and_nothing_else(void **state)
     mt_image_fini(&image);
 }
 
+static void test_of_two_names_the_one_that_reaches_further_counts(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.symbols[MAKER_S_OBJECT] = maker.symbols[MAKER_S_START];
+    maker.symbols[MAKER_S_OBJECT].st_name = maker.symbols[MAKER_S_ADD].st_name;
+    maker.symbols[MAKER_S_OBJECT].st_size = 0x30;
+    struct mt_image image = parse(&maker);
+    assert_int_equal(image.n_symbols, 3);
+    expect_symbol(&image, MAKER_CODE + 0x40, "add", 0);
+    expect_symbol(&image, MAKER_CODE + 0x6F, "add", 0x2F);
+    mt_image_fini(&image);
+}
+
 /* A function without a size ends with its pages. */
 static void test_a_symbol_without_a_size_ends_with_its_span(void **state)
 {
@@ -831,6 +846,7 @@ int main(void)
         cmocka_unit_test(test_functions_are_sorted_and_found_by_name),
         cmocka_unit_test(test_the_numbers_of_return_types),
         cmocka_unit_test(test_symbols_name_functions_and_nothing_else),
+        cmocka_unit_test(test_of_two_names_the_one_that_reaches_further_counts),
         cmocka_unit_test(test_a_symbol_without_a_size_ends_with_its_span),
         cmocka_unit_test(test_symbol_names_are_cut_and_harmless),
         cmocka_unit_test(test_the_first_segment_may_be_anywhere),
