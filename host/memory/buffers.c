@@ -20,6 +20,8 @@ void mt_buffers_init(struct mt_buffers *buffers, const struct mt_layout *layout,
         .input_bytes = layout->sizes.input,
         .output = layout->start[MT_PLACE_OUTPUT],
         .output_bytes = layout->sizes.output,
+        .guest_error = layout->start[MT_PLACE_GUEST_ERROR],
+        .guest_error_bytes = layout->sizes.guest_error,
     };
 }
 
@@ -27,6 +29,7 @@ void mt_buffers_reset(struct mt_buffers *buffers)
 {
     mt_guest_write_u64(&buffers->window, mt_gva(buffers->input), FIRST_ELEMENT);
     mt_guest_write_u64(&buffers->window, mt_gva(buffers->output), FIRST_ELEMENT);
+    mt_guest_write_u64(&buffers->window, mt_gva(buffers->guest_error), 0);
     buffers->input_floor = FIRST_ELEMENT;
 }
 
@@ -139,25 +142,53 @@ static mote_status make_room(struct mt_copy *copy, const mote_allocator *allocat
     return MOTE_OK;
 }
 
-mote_status mt_buffers_copy(const struct mt_buffers *buffers, const struct mt_element *element,
-                            const mote_allocator *allocator, struct mt_copy *copy,
-                            size_t *len_bytes, mote_error *err)
+/* A size-prefixed message in guest memory, and how much room it may take. */
+struct source {
+    const char *buffer; /* for the error */
+    uint64_t at;
+    uint64_t room_bytes;
+};
+
+/* Copy a message as long as its size prefix says. The prefix is fetched once, into the copy. */
+static mote_status copy_message(const struct mt_buffers *buffers, const struct source *source,
+                                const mote_allocator *allocator, struct mt_copy *copy,
+                                size_t *len_bytes, mote_error *err)
 {
-    uint32_t prefix;
-    uint64_t at = buffers->output + element->start;
-    if (!mt_guest_read(&buffers->window, mt_gva(at), &prefix, sizeof(prefix)))
-        return bad_output(err, "back pointer", element->start, "is outside the buffer");
+    uint32_t prefix = 0;
+    bool is_there = mt_guest_read(&buffers->window, mt_gva(source->at), &prefix, sizeof(prefix));
     uint64_t message_bytes = (uint64_t)prefix + SIZE_PREFIX_BYTES;
-    if (message_bytes > element->end - element->start)
-        return bad_output(err, "size prefix", prefix, "passes the end of its element");
+    if (!is_there || message_bytes > source->room_bytes)
+        return mt_fail_protocol(err, source->buffer, "size prefix", prefix,
+                                "%s buffer: size prefix 0x%" PRIx32
+                                " passes the end of its element",
+                                source->buffer, prefix);
     mote_status status = make_room(copy, allocator, message_bytes, err);
     if (status != MOTE_OK)
         return status;
     memcpy(copy->data, &prefix, sizeof(prefix));
-    mt_guest_read(&buffers->window, mt_gva(at + SIZE_PREFIX_BYTES), copy->data + SIZE_PREFIX_BYTES,
-                  prefix);
+    mt_guest_read(&buffers->window, mt_gva(source->at + SIZE_PREFIX_BYTES),
+                  copy->data + SIZE_PREFIX_BYTES, prefix);
     *len_bytes = message_bytes;
     return MOTE_OK;
+}
+
+mote_status mt_buffers_copy(const struct mt_buffers *buffers, const struct mt_element *element,
+                            const mote_allocator *allocator, struct mt_copy *copy,
+                            size_t *len_bytes, mote_error *err)
+{
+    const struct source source = {"output", buffers->output + element->start,
+                                  element->end - element->start};
+    return copy_message(buffers, &source, allocator, copy, len_bytes, err);
+}
+
+mote_status mt_buffers_copy_error(const struct mt_buffers *buffers, const mote_allocator *allocator,
+                                  struct mt_copy *copy, size_t *len_bytes, mote_error *err)
+{
+    const struct source source = {"error", buffers->guest_error, buffers->guest_error_bytes};
+    mote_status status = copy_message(buffers, &source, allocator, copy, len_bytes, err);
+    if (status == MOTE_OK && *len_bytes == SIZE_PREFIX_BYTES)
+        *len_bytes = 0;
+    return status;
 }
 
 void mt_buffers_drop_from(const struct mt_buffers *buffers, const struct mt_element *element)

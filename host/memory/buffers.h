@@ -39,12 +39,14 @@ struct mt_buffers {
                            * guest may still be reading in place */
     uint64_t output;
     uint64_t output_bytes;
+    uint64_t guest_error;
+    uint64_t guest_error_bytes;
 };
 
 void mt_buffers_init(struct mt_buffers *buffers, const struct mt_layout *layout,
                      const struct mt_window *window);
 
-/* Empty both buffers. */
+/* Empty both buffers, and the guest's error buffer. */
 void mt_buffers_reset(struct mt_buffers *buffers);
 
 /* Put a call at the bottom of the input buffer, or a result of a host call above it, in the place
@@ -64,6 +66,11 @@ mote_status mt_buffers_list_output(const struct mt_buffers *buffers, struct mt_e
 mote_status mt_buffers_copy(const struct mt_buffers *buffers, const struct mt_element *element,
                             const mote_allocator *allocator, struct mt_copy *copy,
                             size_t *len_bytes, mote_error *err);
+
+/* Copy the message in the guest's error buffer; *len_bytes is 0 when there is none.
+ * MOTE_E_PROTOCOL, MOTE_E_MEMORY. */
+mote_status mt_buffers_copy_error(const struct mt_buffers *buffers, const mote_allocator *allocator,
+                                  struct mt_copy *copy, size_t *len_bytes, mote_error *err);
 
 /* Take from the output buffer everything from an element on. */
 void mt_buffers_drop_from(const struct mt_buffers *buffers, const struct mt_element *element);

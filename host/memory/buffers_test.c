@@ -13,6 +13,8 @@
 #define INPUT (BASE + 0x1000)
 #define OUTPUT (BASE + 0x4000)
 #define BUFFER_BYTES 0x2000u
+#define GUEST_ERROR (BASE + 0x7000)
+#define GUEST_ERROR_BYTES 0x100u
 
 static _Alignas(16) uint8_t memory[0x8000];
 static struct mt_buffers buffers;
@@ -29,6 +31,8 @@ static int set_up(void **state)
         .input_bytes = BUFFER_BYTES,
         .output = OUTPUT,
         .output_bytes = BUFFER_BYTES,
+        .guest_error = GUEST_ERROR,
+        .guest_error_bytes = GUEST_ERROR_BYTES,
     };
     mt_buffers_reset(&buffers);
     return 0;
@@ -211,6 +215,30 @@ static void test_size_prefixes_past_their_element_are_refused(void **state)
     mt_copy_fini(&copy, &allocator);
 }
 
+static void test_the_error_buffer_is_read_once_and_bounded(void **state)
+{
+    (void)state;
+    struct mt_copy copy = {0};
+    size_t len_bytes = 99;
+    mote_error err = {0};
+    assert_int_equal(mt_buffers_copy_error(&buffers, &allocator, &copy, &len_bytes, &err), MOTE_OK);
+    assert_int_equal(len_bytes, 0);
+    set(GUEST_ERROR, GUEST_ERROR_BYTES - 4);
+    assert_int_equal(mt_buffers_copy_error(&buffers, &allocator, &copy, &len_bytes, &err), MOTE_OK);
+    assert_int_equal(len_bytes, GUEST_ERROR_BYTES);
+    static const uint64_t bad[] = {GUEST_ERROR_BYTES - 3, GUEST_ERROR_BYTES, 0xFFFFFFFC,
+                                   0xFFFFFFFF};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        set(GUEST_ERROR, bad[i]);
+        assert_int_equal(mt_buffers_copy_error(&buffers, &allocator, &copy, &len_bytes, &err),
+                         MOTE_E_PROTOCOL);
+        assert_string_equal(err.protocol_buffer, "error");
+    }
+    mt_buffers_reset(&buffers);
+    assert_int_equal(at(GUEST_ERROR), 0);
+    mt_copy_fini(&copy, &allocator);
+}
+
 static void test_access_outside_the_window_does_nothing(void **state)
 {
     (void)state;
@@ -237,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup(test_bad_pointers_are_protocol_errors, set_up),
         cmocka_unit_test_setup(test_a_full_buffer_is_legal, set_up),
         cmocka_unit_test_setup(test_size_prefixes_past_their_element_are_refused, set_up),
+        cmocka_unit_test_setup(test_the_error_buffer_is_read_once_and_bounded, set_up),
         cmocka_unit_test_setup(test_access_outside_the_window_does_nothing, set_up),
     };
     return cmocka_run_group_tests_name("buffers", tests, NULL, NULL);

@@ -16,27 +16,16 @@
 
 /* ---- What the guest reported ---- */
 
-/* The guest's error buffer: empty, or one size-prefixed GuestError. The prefix is read once. */
+/* The guest's error buffer: empty, or one GuestError. */
 static mote_status read_guest_error(mote_sandbox *sandbox, struct mt_wire_error *reported,
                                     mote_error *err)
 {
-    const struct mt_layout *layout = &sandbox->template->layout;
-    struct mt_element all = {.start = 0, .end = layout->sizes.guest_error};
-    struct mt_buffers view = sandbox->buffers;
     struct mt_wire_fault fault;
-    uint64_t head = 0;
     size_t len_bytes = 0;
-    mt_guest_read_u64(&view.window, mt_gva(layout->start[MT_PLACE_GUEST_ERROR]), &head);
+    mote_status status = mt_buffers_copy_error(&sandbox->buffers, &sandbox->allocator,
+                                               &sandbox->message_copy, &len_bytes, err);
     *reported = (struct mt_wire_error){.code = MT_GUEST_CODE_NO_ERROR};
-    if (head == 0)
-        return MOTE_OK;
-    view.output = layout->start[MT_PLACE_GUEST_ERROR];
-    view.output_bytes = layout->sizes.guest_error;
-    mote_status status =
-        mt_buffers_copy(&view, &all, &sandbox->allocator, &sandbox->message_copy, &len_bytes, err);
-    if (status == MOTE_E_PROTOCOL && err != NULL)
-        snprintf(err->protocol_buffer, sizeof(err->protocol_buffer), "error");
-    if (status != MOTE_OK)
+    if (status != MOTE_OK || len_bytes == 0)
         return status;
     if (!mt_wire_read_error(sandbox->message_copy.data, len_bytes, reported, &fault))
         return mt_fail_protocol(err, "error", fault.field, fault.value,
@@ -68,12 +57,6 @@ static mote_status check_guest_error(mote_sandbox *sandbox, const char *function
     if (status != MOTE_OK || reported.code == MT_GUEST_CODE_NO_ERROR)
         return status;
     return report_guest_error(&reported, function, err);
-}
-
-static void clear_guest_error(const mote_sandbox *sandbox)
-{
-    mt_guest_write_u64(&sandbox->buffers.window,
-                       mt_gva(sandbox->template->layout.start[MT_PLACE_GUEST_ERROR]), 0);
 }
 
 /* Exactly one element may be left on the output buffer. */
@@ -232,7 +215,6 @@ static mote_status prepare_call(mote_sandbox *sandbox, const char *function, con
     if (status != MOTE_OK)
         return status;
     mt_buffers_reset(&sandbox->buffers);
-    clear_guest_error(sandbox);
     return mt_buffers_put_call(&sandbox->buffers, &call, err);
 }
 
