@@ -30,8 +30,8 @@ struct mt_alarm {
 static pthread_key_t thread_end_key;
 static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
 static int thread_end_error;
-/* Eight bytes of the static TLS that the C library keeps for libraries loaded later: no call to find
- * them. */
+/* Eight bytes of the static TLS that the C library keeps for libraries loaded later: no call to
+ * find them. */
 static _Thread_local struct mt_alarm *own_alarm __attribute__((tls_model("initial-exec")));
 
 int mt_alarm_signal(void)
