@@ -258,12 +258,9 @@ static void test_failures_while_the_guest_initialises(void **state)
     (void)state;
     NEEDS_KVM();
     static const struct startup startups[] = {
-        {"crash", MOTE_E_GUEST_FAULT},
-        {"abort", MOTE_E_GUEST_ABORT},
-        {"fail", MOTE_E_GUEST_ERROR},
-        {"spin", MOTE_E_TIME_LIMIT},
-        {"halt", MOTE_E_NO_RESULT},
-        {"hostcall", MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {"crash", MOTE_E_GUEST_FAULT}, {"abort", MOTE_E_GUEST_ABORT},
+        {"fail", MOTE_E_GUEST_ERROR},  {"spin", MOTE_E_TIME_LIMIT},
+        {"halt", MOTE_E_NO_RESULT},    {"hostcall", MOTE_E_HOST_FUNCTION_UNKNOWN},
         {"badport", MOTE_E_PROTOCOL},
     };
     size_t n_descriptors = count_descriptors();
