@@ -85,6 +85,9 @@
 #define isxdigit guest_isxdigit
 #define tolower guest_tolower
 #define toupper guest_toupper
+#define setjmp guest_setjmp
+#define longjmp guest_longjmp
+#define __stack_chk_fail guest___stack_chk_fail
 #define __errno_location guest___errno_location
 
 #endif

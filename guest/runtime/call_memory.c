@@ -54,7 +54,8 @@ const char *moteg_text(const char *text, size_t len_bytes)
     if (len_bytes == SIZE_MAX)
         moteg_fail(MT_GUEST_CODE_MALLOC_FAILED, "text is too long");
     char *copy = moteg_call_memory(len_bytes + 1);
-    memcpy(copy, text, len_bytes);
+    if (len_bytes != 0)
+        memcpy(copy, text, len_bytes);
     copy[len_bytes] = '\0';
     latest = (moteg_str){copy, len_bytes};
     return copy;

@@ -162,6 +162,8 @@ struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what
         break;
     case MOTEG_TYPE_BYTES:
         made.as.view = (struct mt_wire_view){value->as.bytes.data, value->as.bytes.len_bytes};
+        if (made.as.view.data == NULL)
+            made.as.view = (struct mt_wire_view){(const uint8_t *)"", 0};
         break;
     case MOTEG_TYPE_VOID:
         break;

@@ -2,6 +2,8 @@
 /* The one way out of the guest: a byte on a port, by whichever means this run has. */
 #include "guest/runtime/runtime.h"
 
+struct mt_peb mt_peb;
+
 /* The in-process host's function has the Win64 convention (record, section 4.6). */
 typedef __attribute__((ms_abi)) void (*outb_function)(void *context, uint16_t port, uint8_t byte);
 

@@ -13,8 +13,6 @@ _Static_assert(START_RUN_MODE_HYPERVISOR == MT_RUN_MODE_HYPERVISOR, "start.h");
 _Static_assert(START_NOTE_TYPE == MT_NOTE_TYPE, "start.h");
 _Static_assert(START_NOTE_ABI_VERSION == MT_NOTE_ABI_VERSION, "start.h");
 
-struct mt_peb mt_peb;
-
 /* Constructors, in the linker's order. */
 typedef void (*constructor)(void);
 extern const constructor __init_array_start[] __attribute__((weak, visibility("hidden")));

@@ -8,10 +8,10 @@
 #include <mote_guest/moteg.h>
 #include <stdarg.h>
 
+/* ---- exit.c: leaving to the host ---- */
+
 /* The PEB as it was at the start: the copy in shared memory is not read again. */
 extern struct mt_peb mt_peb;
-
-/* ---- exit.c: leaving to the host ---- */
 
 /* Write one byte to a port. Returns when the host lets the guest go on. */
 void mt_out(uint16_t port, uint8_t byte);

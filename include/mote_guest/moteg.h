@@ -57,7 +57,7 @@ typedef enum moteg_log_level {
  *
  * Units: none.
  * Owner: text and bytes parameters are borrowed from the runtime until the call ends. Returned text
- * and bytes are copied; NULL text counts as empty.
+ * and bytes are copied; NULL counts as empty.
  * Errors: moteg_fail() reports one. A returned text that is not UTF-8, or a result that does not
  * fit the output buffer, becomes error MOTEG_CODE_GUEST_ERROR.
  */

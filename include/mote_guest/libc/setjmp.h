@@ -12,7 +12,6 @@ typedef unsigned long jmp_buf[9];
 
 int setjmp(jmp_buf place) __attribute__((returns_twice));
 void longjmp(jmp_buf place, int value) __attribute__((noreturn));
-#define setjmp setjmp
 
 #ifdef __cplusplus
 }
