@@ -21,6 +21,9 @@ static int compare(const void *left, const void *right)
 struct summary samples_summary(struct samples *samples)
 {
     size_t n = samples->n;
+    if (n == 0) {
+        return (struct summary){0};
+    }
     qsort(samples->us, n, sizeof samples->us[0], compare);
     return (struct summary){
         .median_us = (samples->us[(n - 1) / 2] + samples->us[n / 2]) / 2,

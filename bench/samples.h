@@ -22,7 +22,7 @@ struct summary {
 /* What comes after SAMPLES_MAX samples is not kept. */
 void samples_add(struct samples *samples, double us);
 
-/* Sorts the samples; there must be at least one. */
+/* Sorts the samples. All zero where there are none. */
 struct summary samples_summary(struct samples *samples);
 
 /* What is left when us is taken off each sample. */

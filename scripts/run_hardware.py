@@ -32,7 +32,6 @@ INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin CMOCKA_MESSAGE_OUTPUT=TAP
 mount -t proc none /proc && mount -t sysfs none /sys && mount -t devtmpfs none /dev
-mount -t tmpfs none /tmp
 ulimit -n 1024
 for module in irqbypass ccp kvm kvm-amd; do insmod /modules/$module.ko; done
 {runs}
