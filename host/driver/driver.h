@@ -34,6 +34,7 @@ struct mt_registers {
 enum mt_exit_kind {
     MT_EXIT_PORT,        /* the guest wrote to a port, or tried something like it */
     MT_EXIT_FAULT,       /* the guest raised an exception */
+    MT_EXIT_REFUSED,     /* the guest tried a system call: fault.rip and fault.rsp say where */
     MT_EXIT_INTERRUPTED, /* a signal came: a deadline, a kick, or neither */
     MT_EXIT_DIED         /* the virtual CPU stopped and cannot go on */
 };

@@ -19,6 +19,8 @@ enum {
 #define PAGE_FAULT_WRITE 0x2u
 #define PAGE_FAULT_FETCH 0x10u
 
+#define NO_VECTOR (-1) /* of mote_fault */
+
 #define OPCODE_HLT 0xF4u
 #define OPCODE_ESCAPE 0x0Fu
 /* Below this an address is taken for NULL and an offset from it. */
@@ -180,6 +182,10 @@ static void describe_by_instruction(const struct mote_sandbox *sandbox, const st
 static struct description describe(const struct mote_sandbox *sandbox, const struct mt_exit *exit)
 {
     struct description made = {.name = "", .cause = "unknown exception"};
+    if (exit->kind == MT_EXIT_REFUSED) {
+        made.cause = "syscall instruction";
+        return made;
+    }
     for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
         if (vectors[i].vector == exit->fault.vector) {
             made.name = vectors[i].name;
@@ -207,6 +213,16 @@ static void describe_symbol(const struct mote_sandbox *sandbox, uint64_t rip, ch
         snprintf(to, room, "%s+0x%" PRIx64, symbol, into_bytes);
 }
 
+static void describe_vector(const mote_fault *fault, const char *name, char *to, size_t room)
+{
+    if (fault->vector == NO_VECTOR)
+        snprintf(to, room, "no vector");
+    else if (name[0] != '\0')
+        snprintf(to, room, "vector %d (%s)", (int)fault->vector, name);
+    else
+        snprintf(to, room, "vector %d", (int)fault->vector);
+}
+
 static const char *access_name(mote_access access)
 {
     static const char *const names[] = {"", "read", "write", "execute"};
@@ -223,7 +239,7 @@ mote_status mt_fault_report(const mote_sandbox *sandbox, const struct mt_exit *e
 {
     struct description what = describe(sandbox, exit);
     mote_fault fault = {
-        .vector = exit->fault.vector,
+        .vector = exit->kind == MT_EXIT_REFUSED ? NO_VECTOR : exit->fault.vector,
         .error_code = exit->fault.error_code,
         .access = what.access,
         .has_address = what.has_address,
@@ -231,7 +247,9 @@ mote_status mt_fault_report(const mote_sandbox *sandbox, const struct mt_exit *e
         .rsp = exit->fault.rsp,
         .address = exit->fault.address,
     };
+    char vector[32];
     char where[96] = "";
+    describe_vector(&fault, what.name, vector, sizeof(vector));
     copy_text(fault.name, sizeof(fault.name), what.name);
     copy_text(fault.cause, sizeof(fault.cause), what.cause);
     copy_text(fault.region, sizeof(fault.region), what.region != NULL ? what.region : "");
@@ -239,10 +257,9 @@ mote_status mt_fault_report(const mote_sandbox *sandbox, const struct mt_exit *e
     if (what.has_address)
         snprintf(where, sizeof(where), ": %s at 0x%" PRIx64 "%s%s", access_name(what.access),
                  fault.address, what.region != NULL ? " in " : "", fault.region);
-    mote_status status = mt_fail(
-        err, MOTE_E_GUEST_FAULT, "vector %d%s%s%s, %s%s, rip 0x%" PRIx64 "%s%s", (int)fault.vector,
-        what.name[0] != '\0' ? " (" : "", what.name, what.name[0] != '\0' ? ")" : "", what.cause,
-        where, fault.rip, fault.symbol[0] != '\0' ? " in " : "", fault.symbol);
+    mote_status status =
+        mt_fail(err, MOTE_E_GUEST_FAULT, "%s, %s%s, rip 0x%" PRIx64 "%s%s", vector, what.cause,
+                where, fault.rip, fault.symbol[0] != '\0' ? " in " : "", fault.symbol);
     if (err != NULL)
         err->fault = fault;
     return status;

@@ -219,6 +219,8 @@ static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, b
         return answer_port(run, exit, is_done, err);
     case MT_EXIT_FAULT:
         return answer_fault(run, exit, is_done, err);
+    case MT_EXIT_REFUSED:
+        return mt_fault_report(run->sandbox, exit, err);
     case MT_EXIT_DIED:
         return mt_fail(err, MOTE_E_GUEST_DIED, "%s", exit->died);
     case MT_EXIT_INTERRUPTED:

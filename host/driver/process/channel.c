@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages between host and zygote, and the files that travel with them. */
+#include "host/driver/process/process_internal.h"
+
+#include "host/base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u
+#endif
+
+union control {
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    struct cmsghdr head;
+};
+
+/* Kernels before 6.3 do not know MFD_EXEC; later ones may be set up to want it (sysctl(2),
+ * vm.memfd_noexec). */
+mote_status mt_process_make_file(const char *name, uint64_t len_bytes, int *fd, mote_error *err)
+{
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int made = memfd_create(name, flags | MFD_EXEC);
+    if (made < 0 && errno == EINVAL)
+        made = memfd_create(name, flags);
+    if (made < 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "memfd_create");
+    if (ftruncate(made, (off_t)len_bytes) != 0) {
+        int failure = errno;
+        close(made);
+        return mt_fail_errno(err, MOTE_E_MEMORY, failure, "ftruncate of a memfd");
+    }
+    *fd = made;
+    return MOTE_OK;
+}
+
+mote_status mt_process_seal(int fd, mote_error *err)
+{
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "fcntl(F_ADD_SEALS)");
+    return MOTE_OK;
+}
+
+mote_status mt_channel_send(int channel, const void *message, size_t len_bytes, int fd,
+                            mote_error *err)
+{
+    union {
+        const void *constant;
+        void *plain;
+    } bytes = {.constant = message}; /* sendmsg() only reads */
+    union control control;
+    memset(&control, 0, sizeof(control));
+    struct iovec part = {bytes.plain, len_bytes};
+    struct msghdr head = {.msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = &control,
+                          .msg_controllen = CMSG_SPACE(sizeof(int))};
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+    ssize_t n;
+    do
+        n = sendmsg(channel, &head, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)len_bytes)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, n < 0 ? errno : EMSGSIZE, "sendmsg to the zygote");
+    return MOTE_OK;
+}
+
+static const char *step_text(uint32_t step)
+{
+    static const char *const texts[] = {
+#define STEP_TEXT(name, text) text,
+        MT_STUB_STEPS(STEP_TEXT)
+#undef STEP_TEXT
+    };
+    return step < MT_N_STEPS ? texts[step] : "an unknown step in the zygote";
+}
+
+/* The descriptors that came with a message. */
+static void take_fds(struct msghdr *head, int fds[2])
+{
+    fds[0] = -1;
+    fds[1] = -1;
+    struct cmsghdr *control = CMSG_FIRSTHDR(head);
+    if (control == NULL || control->cmsg_type != SCM_RIGHTS)
+        return;
+    size_t len_bytes = control->cmsg_len - CMSG_LEN(0);
+    memcpy(fds, CMSG_DATA(control), len_bytes < 2 * sizeof(int) ? len_bytes : 2 * sizeof(int));
+}
+
+static void close_fds(const int fds[2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+}
+
+static mote_status receive_one(int channel, struct mt_stub_answer *answer, int fds[2],
+                               mote_error *err)
+{
+    union control control;
+    struct iovec part = {answer, sizeof(*answer)};
+    struct msghdr head = {.msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = &control,
+                          .msg_controllen = sizeof(control)};
+    ssize_t n;
+    do
+        n = recvmsg(channel, &head, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "recvmsg from the zygote");
+    if (n == 0)
+        return mt_fail(err, MOTE_E_SYSTEM, "the zygote is gone");
+    take_fds(&head, fds);
+    if (n == (ssize_t)sizeof(*answer) && !(head.msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
+        return MOTE_OK;
+    close_fds(fds);
+    return mt_fail(err, MOTE_E_SYSTEM, "a message of %zd bytes from the zygote, or no descriptors",
+                   n);
+}
+
+/* Answers to requests that were given up may still be under way. */
+mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[2], mote_error *err)
+{
+    struct mt_stub_answer answer = {0, 0, 0};
+    for (;;) {
+        mote_status status = receive_one(channel, &answer, fds, err);
+        if (status != MOTE_OK)
+            return status;
+        if (answer.sequence == sequence || answer.step != MT_STEP_NONE)
+            break;
+        close_fds(fds);
+    }
+    if (answer.step == MT_STEP_NONE)
+        return MOTE_OK;
+    close_fds(fds);
+    return mt_fail_errno(err, MOTE_E_SYSTEM, answer.os_errno, step_text(answer.step));
+}

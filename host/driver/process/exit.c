@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a parked child claims: that its guest used the stub page, or that a signal was handled. */
+#include "host/driver/process/process_internal.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    VECTOR_GENERAL_PROTECTION = 13,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_ALIGNMENT = 17,
+};
+
+/* Bits of a page fault's error code (SDM volume 3, figure 4-12). */
+#define PAGE_FAULT_PRESENT 0x1u
+#define PAGE_FAULT_WRITE 0x2u
+#define PAGE_FAULT_USER 0x4u
+#define PAGE_FAULT_FETCH 0x10u
+
+#define USER_CODE_64 0x33u /* Linux's selector for 64-bit code */
+#define SELECTOR_INDEX 0xFFFCu
+#define SYSCALL_BYTES 2u   /* of `syscall`, `sysenter` and `int 0x80` */
+#define SYS_SECCOMP_CODE 1 /* si_code of a call that the filter refused */
+
+void mt_process_died(struct mt_exit *out, const char *what, uint64_t value)
+{
+    out->kind = MT_EXIT_DIED;
+    snprintf(out->died, sizeof(out->died), "%s 0x%" PRIx64, what, value);
+}
+
+static uint64_t get_u64(const uint8_t *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static void put_u64(uint8_t *to, uint64_t value)
+{
+    memcpy(to, &value, sizeof(value));
+}
+
+/* ---- The stub page ---- */
+
+static void fault(struct mt_exit *out, uint64_t vector, uint64_t error_code, uint64_t rip,
+                  uint64_t rsp)
+{
+    out->kind = MT_EXIT_FAULT;
+    out->fault.vector = (uint8_t)vector;
+    out->fault.error_code = (uint32_t)error_code;
+    out->fault.rip = rip;
+    out->fault.rsp = rsp;
+}
+
+static void read_stub_call(struct mt_machine *machine, struct mt_exit *out)
+{
+    uint64_t *registers = machine->port_registers;
+    put_u64(machine->from + MT_FROM_IS_OUT, 0);
+    memcpy(registers, machine->from + MT_FROM_REGISTERS, MT_N_REGISTERS * sizeof(uint64_t));
+    machine->next = MT_NEXT_RETURN;
+    uint16_t port = (uint16_t)registers[MT_REGISTER_RDX];
+    if (!mt_process_is_port(port)) {
+        fault(out, VECTOR_GENERAL_PROTECTION, 0, MT_STUB_PAGE + MT_STUB_OUT,
+              registers[MT_REGISTER_RSP]);
+        return;
+    }
+    out->kind = MT_EXIT_PORT;
+    out->port.number = port;
+    out->port.value = (uint8_t)registers[MT_REGISTER_RAX];
+    out->port.size_bytes = 1;
+    out->port.count = 1;
+}
+
+/* ---- Signals ---- */
+
+static bool read_frame(struct mt_machine *machine)
+{
+    const uint64_t lowest = MT_PROCESS_FROM + MT_FROM_STACK;
+    const uint64_t end = MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES;
+    uint64_t at = get_u64(machine->from + MT_FROM_FRAME);
+    if (at < lowest || at > end - sizeof(machine->frame))
+        return false;
+    memcpy(&machine->frame, machine->from + (at - MT_PROCESS_FROM), sizeof(machine->frame));
+    return true;
+}
+
+/* A kick or a tick came. Where it hit the stub's own code, that code is set right:
+ * - behind the wait, the child had not resumed yet: it does so again;
+ * - in the handler, which was about to tell of an earlier signal: it starts again. But the wait's
+ *   first half also ends the way out through the stub page, of which MT_FROM_IS_OUT tells. */
+static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
+{
+    struct mt_frame *frame = &machine->frame;
+    const uint64_t handler = MT_PROCESS_KEEP + MT_KEEP_HANDLER;
+    const uint64_t wait = MT_PROCESS_KEEP + MT_KEEP_WAIT;
+    const uint64_t resume = MT_PROCESS_KEEP + MT_KEEP_RESUME;
+    const uint64_t resume_end = MT_PROCESS_KEEP + MT_KEEP_RESUME_END;
+    bool is_out = get_u64(machine->from + MT_FROM_IS_OUT) == 1;
+    out->kind = MT_EXIT_INTERRUPTED;
+    if (frame->rip >= resume && frame->rip < resume_end) {
+        machine->next = MT_NEXT_REPEAT;
+        return;
+    }
+    if (frame->rip >= handler && frame->rip < resume && !(is_out && frame->rip >= wait))
+        frame->rip = handler;
+}
+
+static bool is_mapped(const struct mt_machine *machine, uint64_t address)
+{
+    const struct mt_plan *plan = machine->prepared->plan;
+    if (address >= MT_STUB_PAGE && address < MT_STUB_PAGE + MT_PAGE_BYTES)
+        return true;
+    for (size_t i = 0; i < plan->n_regions; i++) {
+        const struct mt_region *region = &plan->regions[i];
+        if (address < region->start || address - region->start >= region->len_bytes)
+            continue;
+        return region->backing == MT_BACKING_MONITOR ||
+               (region->backing != MT_BACKING_NONE && region->backing != MT_BACKING_TABLES &&
+                region->rights != 0);
+    }
+    return false;
+}
+
+/* Whether a page is present depends, in a process, on what was touched before. It is said of
+ * regions instead, as it is in a VM. */
+static void read_page_fault(const struct mt_machine *machine, struct mt_exit *out)
+{
+    const struct mt_frame *frame = &machine->frame;
+    out->fault.address = frame->address;
+    out->fault.error_code = (uint32_t)frame->error_code & (PAGE_FAULT_WRITE | PAGE_FAULT_FETCH);
+    out->fault.error_code |= PAGE_FAULT_USER;
+    if (is_mapped(machine, frame->address))
+        out->fault.error_code |= PAGE_FAULT_PRESENT;
+}
+
+static void read_exception(struct mt_machine *machine, struct mt_exit *out)
+{
+    const struct mt_frame *frame = &machine->frame;
+    fault(out, frame->vector, frame->error_code, frame->rip, frame->rsp);
+    if (frame->vector == VECTOR_PAGE_FAULT)
+        read_page_fault(machine, out);
+    if (frame->vector == VECTOR_GENERAL_PROTECTION && frame->error_code == 0)
+        mt_process_read_port(machine, out);
+}
+
+static void read_signal(struct mt_machine *machine, struct mt_exit *out)
+{
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    if (!read_frame(machine)) {
+        mt_process_died(out, "signal frame outside its stack at",
+                        get_u64(machine->from + MT_FROM_FRAME));
+        return;
+    }
+    const struct mt_frame *frame = &machine->frame;
+    bool is_sent = frame->code <= 0 || frame->signal == MT_PROCESS_TICK;
+    machine->next = MT_NEXT_CONTEXT;
+    if (frame->signal == SIGSYS && frame->code == SYS_SECCOMP_CODE) {
+        fault(out, 0, 0, frame->rip - SYSCALL_BYTES, frame->rsp);
+        out->kind = MT_EXIT_REFUSED;
+    } else if (frame->cs != USER_CODE_64) {
+        /* No code segment but ours exists for a guest: the jump to it is what failed. */
+        fault(out, VECTOR_GENERAL_PROTECTION, frame->cs & SELECTOR_INDEX, frame->rip, frame->rsp);
+    } else if (is_sent) {
+        read_interruption(machine, out);
+    } else if (frame->signal == SIGBUS && frame->vector != VECTOR_ALIGNMENT) {
+        mt_process_died(out, "no memory for the page at", frame->address);
+    } else {
+        read_exception(machine, out);
+    }
+}
+
+void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out)
+{
+    if (get_u64(machine->from + MT_FROM_IS_SIGNAL) == 1)
+        read_signal(machine, out);
+    else if (get_u64(machine->from + MT_FROM_IS_OUT) == 1)
+        read_stub_call(machine, out);
+    else
+        mt_process_died(out, "the guest waits and says nothing, frame", 0);
+}

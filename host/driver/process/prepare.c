@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all machines of a plan share. */
+#include "host/driver/process/process_internal.h"
+
+#include "host/base/checked.h"
+#include "host/base/error.h"
+#include <cpuid.h>
+#include <errno.h>
+#include <mote/image.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#ifndef AT_HWCAP2
+#define AT_HWCAP2 26
+#endif
+#define HWCAP2_HAS_FSGSBASE 2u /* asm/hwcap2.h */
+
+/* From this kernel on SECCOMP_IOCTL_NOTIF_RECV returns when the child has died. */
+#define PLAIN_WAIT_MAJOR 6u
+#define PLAIN_WAIT_MINOR 11u
+
+#define LEGACY_AREA_BYTES 512u
+#define MXCSR_MASK_OFFSET 28u
+#define MXCSR_MASK_DEFAULT 0xFFBFu
+
+/* ---- What the host's CPU and kernel have ---- */
+
+static bool kernel_ends_waits(void)
+{
+    struct utsname name;
+    unsigned major;
+    unsigned minor;
+    if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+        return false;
+    return major > PLAIN_WAIT_MAJOR || (major == PLAIN_WAIT_MAJOR && minor >= PLAIN_WAIT_MINOR);
+}
+
+static uint32_t read_mxcsr_mask(void)
+{
+    static _Alignas(16) const uint8_t zero[LEGACY_AREA_BYTES];
+    _Alignas(16) uint8_t area[LEGACY_AREA_BYTES];
+    uint32_t mask;
+    memcpy(area, zero, sizeof(area));
+    __asm__ volatile("fxsave64 %0" : "+m"(area));
+    memcpy(&mask, area + MXCSR_MASK_OFFSET, sizeof(mask));
+    return mask != 0 ? mask : MXCSR_MASK_DEFAULT;
+}
+
+static uint64_t read_xcr0(void)
+{
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error *err)
+{
+    uint32_t eax;
+    uint32_t ebx;
+    uint32_t ecx;
+    uint32_t edx;
+    if (!(getauxval(AT_HWCAP2) & HWCAP2_HAS_FSGSBASE))
+        return mt_fail(err, MOTE_E_SYSTEM, "CPU or kernel lacks FSGSBASE in user mode");
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) ||
+        !__get_cpuid_count(0xD, 0, &eax, &ebx, &ecx, &edx))
+        return mt_fail(err, MOTE_E_SYSTEM, "CPU or kernel lacks XSAVE");
+    if (ecx > MT_PROCESS_TO_BYTES - MT_TO_VECTORS)
+        return mt_fail(err, MOTE_E_SYSTEM, "an XSAVE area of %u bytes is over the cap of %u", ecx,
+                       (unsigned)(MT_PROCESS_TO_BYTES - MT_TO_VECTORS));
+    prepared->vector_bytes = ebx;
+    prepared->vector_components = read_xcr0();
+    prepared->mxcsr_mask = read_mxcsr_mask();
+    prepared->can_wait_plainly = kernel_ends_waits();
+    return MOTE_OK;
+}
+
+/* ---- Regions ---- */
+
+static void find_memory(struct mt_process_prepared *prepared)
+{
+    const struct mt_plan *plan = prepared->plan;
+    for (size_t i = 0; i < plan->n_regions; i++) {
+        const struct mt_region *region = &plan->regions[i];
+        if (prepared->private_len_bytes == 0 && region->backing != MT_BACKING_PRIVATE &&
+            region->backing != MT_BACKING_MONITOR)
+            continue;
+        if (prepared->private_len_bytes == 0)
+            prepared->private_start = region->start;
+        prepared->private_len_bytes = region->start + region->len_bytes - prepared->private_start;
+    }
+}
+
+static unsigned protection_of(uint32_t rights)
+{
+    return ((rights & MOTE_RIGHT_READ) ? PROT_READ : 0u) |
+           ((rights & MOTE_RIGHT_WRITE) ? PROT_WRITE : 0u) |
+           ((rights & MOTE_RIGHT_EXECUTE) ? PROT_EXEC : 0u);
+}
+
+/* Add a mapping, or lengthen the last one. False when there are too many. */
+static bool add_mapping(struct mt_stub_plan *plan, const struct mt_stub_mapping *mapping)
+{
+    if (plan->n_mappings > 0) {
+        struct mt_stub_mapping *last = &plan->mappings[plan->n_mappings - 1];
+        if (last->start + last->len_bytes == mapping->start &&
+            last->file_offset + last->len_bytes == mapping->file_offset &&
+            last->protection == mapping->protection && last->is_private == mapping->is_private) {
+            last->len_bytes += mapping->len_bytes;
+            return true;
+        }
+    }
+    if (plan->n_mappings == MT_ZYGOTE_MAX_MAPPINGS)
+        return false;
+    plan->mappings[plan->n_mappings++] = *mapping;
+    return true;
+}
+
+/* Page tables and the monitor's stacks have no use here: they are not mapped. */
+static mote_status list_mappings(const struct mt_process_prepared *prepared,
+                                 struct mt_stub_plan *to, uint64_t *shared_bytes, mote_error *err)
+{
+    uint64_t shared_end = 0;
+    for (size_t i = 0; i < prepared->plan->n_regions; i++) {
+        const struct mt_region *region = &prepared->plan->regions[i];
+        bool is_private = region->backing == MT_BACKING_PRIVATE;
+        struct mt_stub_mapping mapping = {
+            .start = region->start,
+            .len_bytes = region->len_bytes,
+            .file_offset = is_private ? region->start - prepared->private_start : shared_end,
+            .protection = protection_of(region->rights),
+            .is_private = is_private,
+        };
+        if (!is_private && region->backing != MT_BACKING_SHARED)
+            continue;
+        if (region->start < MT_BASE_ADDRESS || region->start + region->len_bytes > MT_END_ADDRESS)
+            return mt_fail(err, MOTE_E_BUG, "region %s lies outside guest memory", region->name);
+        if (!is_private)
+            shared_end += region->len_bytes;
+        if (mapping.protection != 0 && region->len_bytes > 0 && !add_mapping(to, &mapping))
+            return mt_fail(err, MOTE_E_TOO_LARGE, "an image of more than %d runs of pages",
+                           MT_ZYGOTE_MAX_MAPPINGS);
+    }
+    to->control_offset = prepared->private_len_bytes;
+    *shared_bytes = shared_end;
+    return MOTE_OK;
+}
+
+static mote_status write_shared(const struct mt_process_prepared *prepared, int fd, mote_error *err)
+{
+    off_t at = 0;
+    for (size_t i = 0; i < prepared->plan->n_regions; i++) {
+        const struct mt_region *region = &prepared->plan->regions[i];
+        if (region->backing != MT_BACKING_SHARED)
+            continue;
+        for (uint64_t done = 0; done < region->len_bytes;) {
+            ssize_t n =
+                pwrite(fd, region->shared + done, region->len_bytes - done, at + (off_t)done);
+            if (n <= 0 && errno != EINTR)
+                return mt_fail_errno(err, MOTE_E_MEMORY, n < 0 ? errno : ENOSPC,
+                                     "write of the image");
+            if (n > 0)
+                done += (uint64_t)n;
+        }
+        at += (off_t)region->len_bytes;
+    }
+    return mt_process_seal(fd, err);
+}
+
+/* ---- The zygote ---- */
+
+static mote_status greet(struct mt_process_prepared *prepared, const struct mt_stub_plan *plan,
+                         int image_fd, mote_error *err)
+{
+    int none[2];
+    mote_status status =
+        mt_channel_send(prepared->zygote.channel, plan, sizeof(*plan), image_fd, err);
+    if (status == MOTE_OK)
+        status = mt_channel_receive(prepared->zygote.channel, 0, none, err);
+    if (status != MOTE_OK && *prepared->zygote.exec_errno != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, (int)*prepared->zygote.exec_errno,
+                             "execveat of the stub");
+    return status;
+}
+
+static mote_status make_zygote(struct mt_process_prepared *prepared, struct mt_stub_plan *plan,
+                               mote_error *err)
+{
+    uint64_t shared_bytes = 0;
+    int image_fd;
+    mote_status status = list_mappings(prepared, plan, &shared_bytes, err);
+    if (status == MOTE_OK)
+        status = mt_process_make_file("mote-image", shared_bytes, &image_fd, err);
+    if (status != MOTE_OK)
+        return status;
+    status = write_shared(prepared, image_fd, err);
+    if (status == MOTE_OK)
+        status = mt_process_spawn(&prepared->zygote, err);
+    if (status == MOTE_OK)
+        status = greet(prepared, plan, image_fd, err);
+    close(image_fd);
+    return status;
+}
+
+mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator *allocator,
+                               void **out, mote_error *err)
+{
+    struct mt_process_prepared *prepared = mt_alloc_zero(allocator, sizeof(*prepared));
+    struct mt_stub_plan *stub_plan = mt_alloc_zero(allocator, sizeof(*stub_plan));
+    if (prepared == NULL || stub_plan == NULL) {
+        mt_release(allocator, prepared);
+        mt_release(allocator, stub_plan);
+        return mt_fail(err, MOTE_E_MEMORY, "no memory to prepare sandboxes");
+    }
+    prepared->plan = plan;
+    prepared->allocator = *allocator;
+    prepared->zygote = (struct mt_zygote){.channel = -1, .keeper = -1};
+    pthread_mutex_init(&prepared->lock, NULL);
+    find_memory(prepared);
+    mote_status status = examine_cpu(prepared, err);
+    if (status == MOTE_OK)
+        status = make_zygote(prepared, stub_plan, err);
+    mt_release(allocator, stub_plan);
+    if (status != MOTE_OK) {
+        mt_process_unprepare(prepared);
+        return status;
+    }
+    *out = prepared;
+    return MOTE_OK;
+}
+
+void mt_process_unprepare(void *opaque)
+{
+    struct mt_process_prepared *prepared = opaque;
+    if (prepared == NULL)
+        return;
+    mt_process_end_zygote(&prepared->zygote);
+    pthread_mutex_destroy(&prepared->lock);
+    mote_allocator allocator = prepared->allocator;
+    mt_release(&allocator, prepared);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of the process driver.
+ *
+ *   host -- keeper -- zygote of a plan -- child of a sandbox
+ *
+ *   prepare.c       what all machines of a plan share: the image's file, the zygote
+ *   spawn.c         keeper and zygote: birth and death
+ *   channel.c       messages between host and zygote
+ *   machine.c       the sandbox's file, its two mappings, its child
+ *   vcpu.c          resuming a child and waiting for it
+ *   exit.c          what a child says when it waits
+ *   port.c          port instructions, which fault in a process
+ *   examine.c       what the driver can do on this host
+ *   stub_*          the program in the child; see stub_layout.h
+ *
+ * Nothing that a child says is evidence: a guest may write all that the child may write, and jump
+ * to any code in it. Evidence is what the kernel says - the child waits, in the one call, at the
+ * one place - and memory that only the host can write. So an exit means no more than "the guest
+ * claims this of itself"; and everything that it says is read once, into the host's own memory.
+ */
+#ifndef MOTE_HOST_DRIVER_PROCESS_PROCESS_INTERNAL_H
+#define MOTE_HOST_DRIVER_PROCESS_PROCESS_INTERNAL_H
+
+#include "abi/memory_map.h"
+#include "host/driver/process/process.h"
+#include "host/driver/process/stub_layout.h"
+#include <pthread.h>
+#include <sys/types.h>
+
+/* The stub, as a file; see stub_blob.S. */
+extern const uint8_t mt_process_stub[];
+extern const uint8_t mt_process_stub_end[];
+
+/* Signals that a child handles, besides those of its own faults. */
+#define MT_PROCESS_KICK SIGUSR1
+#define MT_PROCESS_TICK SIGPROF
+
+/* A zygote and who waits for it. */
+struct mt_zygote {
+    int channel;                     /* SOCK_SEQPACKET; -1 when there is none */
+    int keeper;                      /* pidfd of the keeper; -1 when there is none */
+    void *stack;                     /* of the keeper, in our memory */
+    pid_t parent;                    /* the process that made it */
+    const volatile long *exec_errno; /* why it could not be started; on the keeper's stack */
+};
+
+struct mt_process_prepared {
+    const struct mt_plan *plan;
+    mote_allocator allocator;
+    uint64_t private_start; /* guest address of the private memory */
+    uint64_t private_len_bytes;
+    uint64_t vector_bytes;      /* of the XSAVE area of this CPU */
+    uint64_t vector_components; /* XCR0 */
+    uint32_t mxcsr_mask;
+    bool can_wait_plainly; /* the kernel ends the wait for a child that died */
+    pthread_mutex_t lock;  /* one request at a time on the channel */
+    struct mt_zygote zygote;
+    uint64_t n_requests; /* (lock) */
+};
+
+/* What the next run of a machine does first. */
+enum mt_next {
+    MT_NEXT_WAIT,    /* nothing: the child is running */
+    MT_NEXT_ENTER,   /* start at the registers given */
+    MT_NEXT_RETURN,  /* go on behind the stub page's call */
+    MT_NEXT_CONTEXT, /* go on from the frame */
+    MT_NEXT_REPEAT   /* the child had not yet resumed: the same again */
+};
+
+/* What the kernel leaves on the stack for signals (x86-64: struct rt_sigframe). */
+struct mt_frame {
+    uint64_t return_address;
+    uint64_t flags;
+    uint64_t link;
+    uint64_t stack[3];
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
+    uint16_t cs, gs, fs, ss;
+    uint64_t error_code;
+    uint64_t vector;
+    uint64_t old_mask;
+    uint64_t address;
+    uint64_t vectors; /* where the XSAVE area is */
+    uint64_t reserved[8];
+    uint64_t mask;
+    int32_t signal;
+    int32_t signal_errno;
+    int32_t code;
+    int32_t padding;
+    uint64_t information[14];
+};
+
+_Static_assert(sizeof(struct mt_frame) == 440, "layout of the kernel's signal frame");
+
+struct mt_machine {
+    struct mt_process_prepared *prepared;
+    int listener;
+    int child; /* pidfd */
+    uint8_t *reserved;
+    size_t reserved_bytes;
+    uint8_t *private_memory;
+    uint8_t *to;   /* MT_PROCESS_TO */
+    uint8_t *from; /* MT_PROCESS_FROM */
+
+    bool is_parked;           /* the kernel said that the child waits, and it was not answered */
+    uint64_t notification_id; /* of the wait */
+    bool is_dead;
+    enum mt_next next;
+    struct mt_registers enter;
+    struct mt_frame frame; /* of the last signal that was handled */
+    uint64_t port_registers[MT_N_REGISTERS];
+
+    uint64_t deadline_ns;
+    bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
+    uint64_t n_system_calls;
+};
+
+/* ---- spawn.c, channel.c ---- */
+
+mote_status mt_process_spawn(struct mt_zygote *zygote, mote_error *err);
+void mt_process_end_zygote(struct mt_zygote *zygote);
+
+/* A sealed file with these contents. */
+mote_status mt_process_make_file(const char *name, uint64_t len_bytes, int *fd, mote_error *err);
+mote_status mt_process_seal(int fd, mote_error *err);
+
+mote_status mt_channel_send(int channel, const void *message, size_t len_bytes, int fd,
+                            mote_error *err);
+/* Take the answer to a message. fds are set to -1 where none came. MOTE_E_SYSTEM when it says that
+ * something failed. */
+mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[2], mote_error *err);
+
+/* ---- prepare.c, machine.c ---- */
+
+mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator *allocator,
+                               void **out, mote_error *err);
+void mt_process_unprepare(void *prepared);
+mote_status mt_process_create(void *prepared, struct mt_machine **out, struct mt_window *window,
+                              mote_error *err);
+void mt_process_destroy(struct mt_machine *machine, bool is_copy);
+
+/* ---- vcpu.c ---- */
+
+void mt_process_enter(struct mt_machine *machine, const struct mt_registers *registers);
+mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
+mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
+void mt_process_kick(struct mt_machine *machine);
+
+/* ---- exit.c, port.c ---- */
+
+/* Say what the parked child claims, and set what the next run does. */
+void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out);
+/* Whether a general-protection fault is a port instruction that the ABI has; fills the exit and
+ * moves the frame behind the instruction. */
+bool mt_process_read_port(struct mt_machine *machine, struct mt_exit *out);
+
+bool mt_process_is_port(uint64_t port);
+
+void mt_process_died(struct mt_exit *out, const char *what, uint64_t value);
+
+void mt_process_examine(mote_driver_report *report);
+
+#endif

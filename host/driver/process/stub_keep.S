@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code that stays in a child beside its guest. A guest can jump to any byte of it with any
+ * registers: what follows the waiting call uses no register and reads only memory that the host
+ * wrote and the child cannot write, and every system call but the waiting one is refused by then.
+ *
+ * Signal handlers never return: they wait, and the host resumes the guest. So the signal mask, which
+ * is empty, never changes, and the stack for signals is free again when a guest goes on.
+ */
+#include "abi/memory_map.h"
+#include "host/driver/process/stub_layout.h"
+
+#define FUTEX 202
+#define SENDMSG 46
+#define CLOSE 3
+#define MUNMAP 11
+#define SECCOMP 317
+#define EXIT_GROUP 231
+#define MSG_NOSIGNAL 0x4000
+#define SECCOMP_SET_MODE_FILTER 1
+
+#define SAVED(index) (MT_FROM_REGISTERS + 8 * (index))
+
+    .section .keep, "ax", @progbits
+keep:
+
+    /* Of every signal: RSP is the frame. Touches memory eight-aligned only: AC may be set. */
+    .globl stub_handler
+stub_handler:
+    .org keep + MT_KEEP_HANDLER, 0x90
+    movq %rsp, mt_stub_from + MT_FROM_FRAME(%rip)
+    movq $1, mt_stub_from + MT_FROM_IS_SIGNAL(%rip)
+
+    /* Wait for the host: in a filter's eyes FUTEX_WAIT on a word that is always 0. */
+    .org keep + MT_KEEP_WAIT, 0x90
+wait:
+    movl $FUTEX, %eax
+    leaq mt_stub_to + MT_TO_WORD(%rip), %rdi
+    xorl %esi, %esi
+    xorl %edx, %edx
+    xorl %r10d, %r10d
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    jmp 1f
+    .org keep + MT_KEEP_RESUME - 2, 0x90
+1:  syscall
+
+    .org keep + MT_KEEP_RESUME, 0x90
+    testl %eax, %eax
+    jnz stop /* nobody listens any more */
+    cmpl $MT_RESUME_RETURN, mt_stub_to + MT_TO_KIND(%rip)
+    je 2f
+    movl $-1, %eax
+    movl $-1, %edx
+    xrstor64 mt_stub_to + MT_TO_VECTORS(%rip)
+    cmpl $MT_RESUME_ENTER, mt_stub_to + MT_TO_KIND(%rip)
+    jne 2f
+    xorl %eax, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %fs
+    movl %eax, %gs
+    wrfsbase %rax
+    wrgsbase %rax
+2:
+    .macro restore register, index
+    movq mt_stub_to + MT_TO_REGISTERS + 8 * \index(%rip), \register
+    .endm
+    leaq mt_stub_to + MT_TO_REGISTERS + 8 * MT_REGISTER_RFLAGS(%rip), %rsp
+    popfq
+    restore %rax, MT_REGISTER_RAX
+    restore %rbx, MT_REGISTER_RBX
+    restore %rcx, MT_REGISTER_RCX
+    restore %rdx, MT_REGISTER_RDX
+    restore %rsi, MT_REGISTER_RSI
+    restore %rdi, MT_REGISTER_RDI
+    restore %rbp, MT_REGISTER_RBP
+    restore %r8, MT_REGISTER_R8
+    restore %r9, MT_REGISTER_R9
+    restore %r10, MT_REGISTER_R10
+    restore %r11, MT_REGISTER_R11
+    restore %r12, MT_REGISTER_R12
+    restore %r13, MT_REGISTER_R13
+    restore %r14, MT_REGISTER_R14
+    restore %r15, MT_REGISTER_R15
+    restore %rsp, MT_REGISTER_RSP
+    jmp *mt_stub_to + MT_TO_REGISTERS + 8 * MT_REGISTER_RIP(%rip)
+
+    /*
+     * A child's last steps, under the first filter. In: RDI the message to the host. Each call is
+     * allowed at its place only; the second filter allows none.
+     */
+    .org keep + MT_KEEP_LOCKDOWN, 0x90
+    .globl stub_lockdown
+stub_lockdown:
+    movq %rdi, %rsi
+    movl $MT_ZYGOTE_CHANNEL, %edi
+    movl $MSG_NOSIGNAL, %edx
+    movl $SENDMSG, %eax
+    jmp 3f
+    .org keep + MT_KEEP_SENT - 2, 0x90
+3:  syscall
+    testq %rax, %rax
+    js stop
+    movl $MT_ZYGOTE_N_DESCRIPTORS - 1, %ebx
+4:  movl %ebx, %edi
+    movl $CLOSE, %eax
+    jmp 5f
+    .org keep + MT_KEEP_CLOSED - 2, 0x90
+5:  syscall
+    decl %ebx
+    jns 4b
+    movabsq $MT_PROCESS_SETUP, %rdi
+    movl $MT_PROCESS_SETUP_BYTES, %esi
+    movl $MUNMAP, %eax
+    .org keep + MT_KEEP_UNMAPPED - 2, 0x90
+    syscall
+    testq %rax, %rax
+    jnz stop
+    movl $SECCOMP_SET_MODE_FILTER, %edi
+    xorl %esi, %esi
+    leaq mt_stub_from + MT_FROM_PROGRAM(%rip), %rdx
+    movl $SECCOMP, %eax
+    .org keep + MT_KEEP_FILTERED - 2, 0x90
+    syscall
+    testq %rax, %rax
+    jnz stop
+    jmp wait
+
+    /* The second filter kills who comes here; nothing else is left to be done. */
+stop:
+    xorl %edi, %edi
+    movl $EXIT_GROUP, %eax
+    jmp 6f
+    .org keep + MT_KEEP_STOPPED - 2, 0x90
+6:  syscall
+    hlt
+    .org keep + MT_KEEP_DATA, 0x90
+
+    /*
+     * The guest's stub page. MT_STUB_OUT as in the monitor: DX port, AL value, changes nothing. The
+     * registers are left for the host, which gives them back through MT_PROCESS_TO.
+     */
+    .section .guest_stub, "ax", @progbits
+guest_stub:
+    .org guest_stub + MT_STUB_OUT, 0x90
+    movabsq %rax, MT_PROCESS_FROM + SAVED(MT_REGISTER_RAX)
+    movabsq $MT_PROCESS_FROM, %rax
+    movq %rbx, SAVED(MT_REGISTER_RBX)(%rax)
+    movq %rcx, SAVED(MT_REGISTER_RCX)(%rax)
+    movq %rdx, SAVED(MT_REGISTER_RDX)(%rax)
+    movq %rsi, SAVED(MT_REGISTER_RSI)(%rax)
+    movq %rdi, SAVED(MT_REGISTER_RDI)(%rax)
+    movq %rbp, SAVED(MT_REGISTER_RBP)(%rax)
+    movq %r8, SAVED(MT_REGISTER_R8)(%rax)
+    movq %r9, SAVED(MT_REGISTER_R9)(%rax)
+    movq %r10, SAVED(MT_REGISTER_R10)(%rax)
+    movq %r11, SAVED(MT_REGISTER_R11)(%rax)
+    jmp 7f
+    .org guest_stub + MT_STUB_RETURN, 0x90
+    ret
+7:
+    movq %r12, SAVED(MT_REGISTER_R12)(%rax)
+    movq %r13, SAVED(MT_REGISTER_R13)(%rax)
+    movq %r14, SAVED(MT_REGISTER_R14)(%rax)
+    movq %r15, SAVED(MT_REGISTER_R15)(%rax)
+    movq %rsp, SAVED(MT_REGISTER_RSP)(%rax)
+    leaq SAVED(MT_REGISTER_RFLAGS + 1)(%rax), %rsp
+    pushfq
+    movq $1, MT_FROM_IS_OUT(%rax)
+    movabsq $(MT_PROCESS_KEEP + MT_KEEP_WAIT), %rcx
+    jmp *%rcx
+
+    .section .note.GNU-stack, "", @progbits

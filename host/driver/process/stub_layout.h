@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What host and stub agree on. The stub is the program that sandboxes of the process driver run in;
+ * it is compiled and assembled apart from the library. All addresses are the child's.
+ *
+ *   MT_STUB_PAGE          the guest's way out (user, execute)
+ *   regions of the guest  at the guest's own addresses
+ *   MT_PROCESS_KEEP       handler, waiting, resuming, lockdown, second filter (execute)
+ *   MT_PROCESS_TO         what a child resumes from: the host writes it, the child can only read it
+ *   MT_PROCESS_FROM       what a child leaves for the host: saved registers, stack for signals
+ *   MT_PROCESS_SETUP      the rest of the stub's program; unmapped in children
+ */
+#ifndef MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
+#define MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
+
+#define MT_PROCESS_KEEP_HIGH 0x6000
+#define MT_PROCESS_KEEP_LOW 0x0
+#define MT_PROCESS_KEEP 0x600000000000
+#define MT_PROCESS_KEEP_BYTES 0x1000
+#define MT_PROCESS_TO 0x600000010000
+#define MT_PROCESS_TO_BYTES 0x9000
+#define MT_PROCESS_FROM 0x600000020000
+#define MT_PROCESS_FROM_BYTES 0x11000
+#define MT_PROCESS_SETUP 0x600000040000
+#define MT_PROCESS_SETUP_BYTES 0x20000
+#define MT_PROCESS_END (MT_PROCESS_SETUP + MT_PROCESS_SETUP_BYTES)
+
+/* Offsets in the page at MT_PROCESS_KEEP. The filters let system calls pass by where they return
+ * to, so these are fixed. */
+#define MT_KEEP_HANDLER 0x0
+#define MT_KEEP_WAIT 0x20        /* loads the arguments of the waiting call */
+#define MT_KEEP_RESUME 0x60      /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x180 /* behind the last instruction of resuming */
+#define MT_KEEP_LOCKDOWN 0x180
+#define MT_KEEP_SENT 0x1a0
+#define MT_KEEP_CLOSED 0x1c0
+#define MT_KEEP_UNMAPPED 0x1e0
+#define MT_KEEP_FILTERED 0x200
+#define MT_KEEP_STOPPED 0x240
+#define MT_KEEP_DATA 0x280
+
+/* Offsets in the page of MT_STUB_PAGE: what a guest that used the stub returns by. */
+#define MT_STUB_RETURN 0x78
+
+/* Offsets at MT_PROCESS_TO. */
+#define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
+#define MT_TO_KIND 0x8
+#define MT_TO_REGISTERS 0x40
+#define MT_TO_VECTORS 0x1000
+
+/* Values of MT_TO_KIND: how much is set besides general registers, flags and RIP. */
+#define MT_RESUME_RETURN 0  /* nothing: vector registers are as the guest left them */
+#define MT_RESUME_CONTEXT 1 /* vector state */
+#define MT_RESUME_ENTER 2   /* vector state; selectors and FS and GS bases are cleared */
+
+/* Offsets at MT_PROCESS_FROM. */
+#define MT_FROM_IS_OUT 0x0    /* 1: the guest used the stub page */
+#define MT_FROM_IS_SIGNAL 0x8 /* 1: a signal was handled */
+#define MT_FROM_FRAME 0x10    /* where its frame is */
+#define MT_FROM_PROGRAM 0x20  /* while a child is set up: struct sock_fprog of the second filter */
+#define MT_FROM_REGISTERS 0x40
+#define MT_FROM_STACK 0x1000
+
+/* Indices of saved registers, eight bytes each. */
+#define MT_REGISTER_RAX 0
+#define MT_REGISTER_RBX 1
+#define MT_REGISTER_RCX 2
+#define MT_REGISTER_RDX 3
+#define MT_REGISTER_RSI 4
+#define MT_REGISTER_RDI 5
+#define MT_REGISTER_RBP 6
+#define MT_REGISTER_R8 7
+#define MT_REGISTER_R9 8
+#define MT_REGISTER_R10 9
+#define MT_REGISTER_R11 10
+#define MT_REGISTER_R12 11
+#define MT_REGISTER_R13 12
+#define MT_REGISTER_R14 13
+#define MT_REGISTER_R15 14
+#define MT_REGISTER_RSP 15
+#define MT_REGISTER_RFLAGS 16
+#define MT_REGISTER_RIP 17
+#define MT_N_REGISTERS 18
+
+/* Descriptors of the zygote. */
+#define MT_ZYGOTE_CHANNEL 0
+#define MT_ZYGOTE_HOST 1 /* a pidfd of the host */
+#define MT_ZYGOTE_N_DESCRIPTORS 8
+
+#define MT_ZYGOTE_MAX_MAPPINGS 256
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+/* A run of pages that is mapped in a child: of the shared file, or of the sandbox's own. */
+struct mt_stub_mapping {
+    uint64_t start;
+    uint64_t len_bytes;
+    uint64_t file_offset;
+    uint32_t protection; /* PROT_* */
+    uint32_t is_private;
+};
+
+/* First message to a zygote; the descriptor of the shared file comes with it. */
+struct mt_stub_plan {
+    uint64_t control_offset; /* of MT_PROCESS_TO in a sandbox's file; MT_PROCESS_FROM follows */
+    uint64_t n_mappings;
+    struct mt_stub_mapping mappings[MT_ZYGOTE_MAX_MAPPINGS];
+};
+
+/* All later messages: make a child; the descriptor of the sandbox's file comes with it. */
+struct mt_stub_request {
+    uint64_t sequence;
+};
+
+/* Every step that may fail in zygote or child: X(name, text). */
+#define MT_STUB_STEPS(X) \
+    X(NONE, "") \
+    X(UNMAP, "munmap of the system's pages in the zygote") \
+    X(NO_NEW_PRIVILEGES, "prctl(PR_SET_NO_NEW_PRIVS) in the zygote") \
+    X(NOT_DUMPABLE, "prctl(PR_SET_DUMPABLE) in the zygote") \
+    X(LIMIT, "setrlimit in the zygote") \
+    X(SIGNALS, "rt_sigaction in the zygote") \
+    X(SIGNAL_STACK, "sigaltstack in the zygote") \
+    X(SESSION, "setsid in the zygote") \
+    X(PLAN, "receiving the plan in the zygote") \
+    X(MAP_SHARED, "mmap of the image in the zygote") \
+    X(REQUEST, "receiving a request in the zygote") \
+    X(CLONE, "clone in the zygote") \
+    X(PARENT_DEATH, "prctl(PR_SET_PDEATHSIG) in the child") \
+    X(MAP_PRIVATE, "mmap of guest memory in the child") \
+    X(TICK, "setitimer in the child") \
+    X(PIDFD, "pidfd_open in the child") \
+    X(FILTER, "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER) in the child")
+
+enum mt_stub_step {
+#define MT_STUB_STEP_ENUM(name, text) MT_STEP_##name,
+    MT_STUB_STEPS(MT_STUB_STEP_ENUM)
+#undef MT_STUB_STEP_ENUM
+        MT_N_STEPS
+};
+
+/* Answer to every message. From a child that is ready come its listener and its pidfd with it. */
+struct mt_stub_answer {
+    uint64_t sequence; /* of the request; 0 for the plan */
+    uint32_t step;     /* MT_STEP_NONE: it worked */
+    int32_t os_errno;
+};
+
+#endif
+#endif

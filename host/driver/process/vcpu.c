@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resuming a child and waiting for it. A warm call is two system calls: one answers the child's
+ * wait, one takes the next.
+ *
+ * The second cannot sleep until a deadline only. That is left to the child's tick: every few
+ * milliseconds of its processor time the child is stopped, which looks like a signal that was
+ * neither deadline nor kick. From then on, and from the start where the deadline is near, the wait
+ * begins with a third call, ppoll(), which can. Deadline and kick stop the child, and its waiting
+ * then ends ours: no signal is needed on this side.
+ */
+#include "host/driver/process/process_internal.h"
+
+#include "host/base/error.h"
+#include "host/os/clock.h"
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NEAR_NS 30000000ull       /* a few ticks */
+#define PATIENCE_NS 1000000000ull /* with a child that was told to stop */
+#define NS_PER_S 1000000000ull
+#define EXACT_NS 1000000ull /* below this ppoll() is as late as its thread's slack, and no later \
+                             */
+#define SLACK_PART 128u     /* and above no later than this part of the time: prctl(2), select(2) */
+
+#define FLAGS_RESERVED 0x2u
+#define FLAGS_TRAP 0x100u
+#define VECTOR_DEBUG 1u
+
+/* The XSAVE area (SDM volume 1, 13.4). */
+#define MXCSR_OFFSET 24u
+#define HEADER_OFFSET 512u
+#define HEADER_BYTES 64u
+#define MXCSR_DEFAULT 0x1F80u
+
+enum event { EVENT_PARKED, EVENT_INTERRUPTED, EVENT_DIED, EVENT_FAILED };
+
+/* ---- What a child resumes from ---- */
+
+static void put_u64(uint8_t *to, uint64_t value)
+{
+    memcpy(to, &value, sizeof(value));
+}
+
+/* Initial vector state: the header names no component, so all are initialised. */
+static void write_initial_vectors(uint8_t *area)
+{
+    const uint32_t mxcsr = MXCSR_DEFAULT;
+    memset(area, 0, HEADER_OFFSET + HEADER_BYTES);
+    memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+}
+
+/* The guest's vector state as the kernel, or the guest in its place, left it on the stack for
+ * signals. `xrstor` faults on reserved bits: none is let through. */
+static void write_vectors(struct mt_machine *machine)
+{
+    const struct mt_process_prepared *prepared = machine->prepared;
+    uint8_t *area = machine->to + MT_TO_VECTORS;
+    uint64_t offset = machine->frame.vectors - MT_PROCESS_FROM;
+    if (machine->frame.vectors < MT_PROCESS_FROM + MT_FROM_STACK ||
+        offset > MT_PROCESS_FROM_BYTES - HEADER_OFFSET - HEADER_BYTES) {
+        write_initial_vectors(area);
+        return;
+    }
+    uint64_t len_bytes = MT_PROCESS_FROM_BYTES - offset;
+    memcpy(area, machine->from + offset,
+           len_bytes < prepared->vector_bytes ? len_bytes : prepared->vector_bytes);
+    uint32_t mxcsr;
+    uint64_t components;
+    memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
+    mxcsr &= prepared->mxcsr_mask;
+    memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+    memcpy(&components, area + HEADER_OFFSET, sizeof(components));
+    components &= prepared->vector_components;
+    memset(area + HEADER_OFFSET, 0, HEADER_BYTES);
+    memcpy(area + HEADER_OFFSET, &components, sizeof(components));
+}
+
+static void write_registers(struct mt_machine *machine, uint64_t kind, const uint64_t *registers)
+{
+    put_u64(machine->to + MT_TO_KIND, kind);
+    memcpy(machine->to + MT_TO_REGISTERS, registers, MT_N_REGISTERS * sizeof(uint64_t));
+}
+
+static void write_enter(struct mt_machine *machine)
+{
+    const struct mt_registers *enter = &machine->enter;
+    const uint64_t registers[MT_N_REGISTERS] = {
+        [MT_REGISTER_RAX] = enter->rip, [MT_REGISTER_RCX] = enter->rcx,
+        [MT_REGISTER_RDX] = enter->rdx, [MT_REGISTER_R8] = enter->r8,
+        [MT_REGISTER_R9] = enter->r9,   [MT_REGISTER_RSP] = enter->rsp,
+        [MT_REGISTER_RIP] = enter->rip, [MT_REGISTER_RFLAGS] = FLAGS_RESERVED,
+    };
+    write_initial_vectors(machine->to + MT_TO_VECTORS);
+    write_registers(machine, MT_RESUME_ENTER, registers);
+    put_u64(machine->from + MT_FROM_IS_OUT, 0);
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+}
+
+static void write_return(struct mt_machine *machine)
+{
+    machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
+    write_registers(machine, MT_RESUME_RETURN, machine->port_registers);
+}
+
+static void write_context(struct mt_machine *machine)
+{
+    const struct mt_frame *frame = &machine->frame;
+    const uint64_t registers[MT_N_REGISTERS] = {
+        [MT_REGISTER_RAX] = frame->rax, [MT_REGISTER_RBX] = frame->rbx,
+        [MT_REGISTER_RCX] = frame->rcx, [MT_REGISTER_RDX] = frame->rdx,
+        [MT_REGISTER_RSI] = frame->rsi, [MT_REGISTER_RDI] = frame->rdi,
+        [MT_REGISTER_RBP] = frame->rbp, [MT_REGISTER_R8] = frame->r8,
+        [MT_REGISTER_R9] = frame->r9,   [MT_REGISTER_R10] = frame->r10,
+        [MT_REGISTER_R11] = frame->r11, [MT_REGISTER_R12] = frame->r12,
+        [MT_REGISTER_R13] = frame->r13, [MT_REGISTER_R14] = frame->r14,
+        [MT_REGISTER_R15] = frame->r15, [MT_REGISTER_RSP] = frame->rsp,
+        [MT_REGISTER_RIP] = frame->rip, [MT_REGISTER_RFLAGS] = frame->rflags,
+    };
+    write_vectors(machine);
+    write_registers(machine, MT_RESUME_CONTEXT, registers);
+}
+
+/* The signal came before the child had resumed: what it resumes from is still there. But vector
+ * state that it had kept in its registers went to the frame. */
+static void write_repeat(struct mt_machine *machine)
+{
+    uint64_t kind;
+    memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
+    if (kind != MT_RESUME_RETURN)
+        return;
+    write_vectors(machine);
+    put_u64(machine->to + MT_TO_KIND, MT_RESUME_CONTEXT);
+}
+
+/* With the trap flag set the first instruction raises #DB: it would be one of the stub's. */
+static bool takes_trap(const struct mt_machine *machine, struct mt_exit *out)
+{
+    uint64_t registers[MT_N_REGISTERS];
+    memcpy(registers, machine->to + MT_TO_REGISTERS, sizeof(registers));
+    if (!(registers[MT_REGISTER_RFLAGS] & FLAGS_TRAP))
+        return false;
+    out->kind = MT_EXIT_FAULT;
+    out->fault.vector = VECTOR_DEBUG;
+    out->fault.rip = registers[MT_REGISTER_RIP];
+    out->fault.rsp = registers[MT_REGISTER_RSP];
+    return true;
+}
+
+static void write_next(struct mt_machine *machine)
+{
+    switch (machine->next) {
+    case MT_NEXT_ENTER:
+        write_enter(machine);
+        break;
+    case MT_NEXT_RETURN:
+        write_return(machine);
+        break;
+    case MT_NEXT_CONTEXT:
+        write_context(machine);
+        break;
+    case MT_NEXT_REPEAT:
+        write_repeat(machine);
+        break;
+    case MT_NEXT_WAIT:
+        break;
+    }
+}
+
+/* Answer the wait. It may be gone: older kernels break it off for a signal, and the child waits
+ * again. */
+static mote_status answer(struct mt_machine *machine, mote_error *err)
+{
+    struct seccomp_notif_resp response = {.id = machine->notification_id};
+    int result;
+    do {
+        machine->n_system_calls++;
+        result = ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno != ENOENT)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
+    machine->is_parked = false;
+    machine->next = MT_NEXT_WAIT;
+    return MOTE_OK;
+}
+
+/* ---- Waiting ---- */
+
+static bool is_gone(struct mt_machine *machine)
+{
+    struct pollfd listener = {machine->listener, POLLIN, 0};
+    machine->n_system_calls++;
+    return poll(&listener, 1, 0) == 1 && (listener.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/* The filter lets nothing else through; a kernel that says otherwise is not believed. */
+static bool is_the_wait(const struct seccomp_notif *notification)
+{
+    return notification->data.instruction_pointer == MT_PROCESS_KEEP + MT_KEEP_RESUME &&
+           notification->data.nr == SYS_futex && notification->data.arch == AUDIT_ARCH_X86_64;
+}
+
+static enum event receive(struct mt_machine *machine)
+{
+    for (;;) {
+        struct seccomp_notif notification;
+        memset(&notification, 0, sizeof(notification));
+        machine->n_system_calls++;
+        if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
+            machine->notification_id = notification.id;
+            machine->is_parked = is_the_wait(&notification);
+            return machine->is_parked ? EVENT_PARKED : EVENT_DIED;
+        }
+        if (errno == EINTR)
+            return EVENT_INTERRUPTED;
+        if (errno != ENOENT)
+            return EVENT_FAILED;
+        if (is_gone(machine))
+            return EVENT_DIED;
+    }
+}
+
+/* Wait until end_ns, or until less than EXACT_NS was left. */
+static enum event poll_child(struct mt_machine *machine, uint64_t end_ns)
+{
+    struct pollfd listener = {machine->listener, POLLIN, 0};
+    uint64_t now = mt_clock_ns();
+    uint64_t left_ns = now < end_ns ? end_ns - now : 0;
+    if (left_ns > EXACT_NS)
+        left_ns -= left_ns / SLACK_PART;
+    const struct timespec timeout = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+    machine->n_system_calls++;
+    int n = ppoll(&listener, 1, &timeout, NULL);
+    if (n == 0 || (n < 0 && errno == EINTR))
+        return EVENT_INTERRUPTED;
+    if (n < 0)
+        return EVENT_FAILED;
+    return listener.revents & POLLIN ? receive(machine) : EVENT_DIED;
+}
+
+static enum event wait_for_child(struct mt_machine *machine)
+{
+    return machine->waits_precisely ? poll_child(machine, machine->deadline_ns) : receive(machine);
+}
+
+static void signal_child(const struct mt_machine *machine, int signal)
+{
+    syscall(SYS_pidfd_send_signal, machine->child, signal, NULL, 0);
+}
+
+/* The guest can neither block nor handle the signal. It cannot delay it either, but the system may
+ * be busy. */
+static enum event stop_child(struct mt_machine *machine)
+{
+    uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
+    signal_child(machine, MT_PROCESS_KICK);
+    while (mt_clock_ns() < end_ns) {
+        enum event event = poll_child(machine, end_ns);
+        if (event != EVENT_INTERRUPTED)
+            return event;
+    }
+    signal_child(machine, SIGKILL);
+    return EVENT_DIED;
+}
+
+/* ---- The seam ---- */
+
+void mt_process_enter(struct mt_machine *machine, const struct mt_registers *registers)
+{
+    machine->enter = *registers;
+    machine->next = MT_NEXT_ENTER;
+}
+
+mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err)
+{
+    uint64_t now = mt_clock_ns();
+    machine->deadline_ns = deadline_ns;
+    machine->waits_precisely =
+        !machine->prepared->can_wait_plainly || deadline_ns < now || deadline_ns - now < NEAR_NS;
+    (void)err;
+    return MOTE_OK;
+}
+
+/* A signal to our thread, or the deadline, or a little before it. */
+static enum event after_interruption(struct mt_machine *machine)
+{
+    machine->waits_precisely = true;
+    if (machine->next != MT_NEXT_WAIT || mt_clock_ns() < machine->deadline_ns)
+        return EVENT_INTERRUPTED;
+    return stop_child(machine);
+}
+
+static mote_status report(struct mt_machine *machine, enum event event, struct mt_exit *out,
+                          mote_error *err)
+{
+    switch (event) {
+    case EVENT_PARKED:
+        mt_process_read_exit(machine, out);
+        /* The child's tick: from now on the deadline is watched. */
+        machine->waits_precisely |= out->kind == MT_EXIT_INTERRUPTED;
+        return MOTE_OK;
+    case EVENT_INTERRUPTED:
+        out->kind = MT_EXIT_INTERRUPTED;
+        return MOTE_OK;
+    case EVENT_DIED:
+        machine->is_dead = true;
+        mt_process_died(out, "the child process was killed, exits so far", 0);
+        return MOTE_OK;
+    case EVENT_FAILED:
+        break;
+    }
+    return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
+}
+
+mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err)
+{
+    memset(out, 0, sizeof(*out));
+    if (machine->is_dead)
+        return report(machine, EVENT_DIED, out, err);
+    if (machine->next != MT_NEXT_WAIT && !machine->is_parked) {
+        /* A new child has yet to arrive at its first wait; what it says there does not matter. */
+        enum event first = wait_for_child(machine);
+        if (first == EVENT_INTERRUPTED)
+            first = after_interruption(machine);
+        if (first != EVENT_PARKED)
+            return report(machine, first, out, err);
+    }
+    if (machine->next != MT_NEXT_WAIT) {
+        write_next(machine);
+        if (takes_trap(machine, out))
+            return MOTE_OK;
+        mote_status status = answer(machine, err);
+        if (status != MOTE_OK)
+            return status;
+    }
+    enum event event = wait_for_child(machine);
+    if (event == EVENT_INTERRUPTED)
+        event = after_interruption(machine);
+    return report(machine, event, out, err);
+}
+
+void mt_process_kick(struct mt_machine *machine)
+{
+    signal_child(machine, MT_PROCESS_KICK);
+}
