@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host calls: every type both ways, and everything that can be wrong with one. */
+#include "tests/script/fixture.h"
+
+#include <string.h>
+#include <time.h>
+
+static mote_status echo(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                        mote_error *err)
+{
+    (void)err;
+    (*(int *)context)++;
+    *result = n_args > 0 ? args[0] : mote_void();
+    return MOTE_OK;
+}
+
+static void add(struct guest *guest, const char *name, mote_host_fn fn, void *context,
+                mote_type returns, size_t n_params, mote_type param)
+{
+    mote_host_function function = {
+        .name = name, .fn = fn, .context = context, .returns = returns, .n_params = n_params};
+    for (size_t i = 0; i < n_params; i++)
+        function.params[i] = param;
+    assert_fine(mote_sandbox_register(guest->sandbox, &function, &last_error));
+}
+
+/* A guest that may call F (types as given), ready. */
+static void open_with(struct guest *guest, mote_host_fn fn, void *context, mote_type returns,
+                      size_t n_params, mote_type param)
+{
+    guest_open(guest, GUEST_01, NULL);
+    add(guest, "F", fn, context, returns, n_params, param);
+    guest_start(guest);
+    assert_fine(guest_init(guest));
+}
+
+static mote_status call_i32(struct guest *guest)
+{
+    return guest_call(guest, "Any", NULL, 0, MOTE_TYPE_I32, NULL);
+}
+
+/* ---- What should work ---- */
+
+static const uint8_t some_bytes[] = {9, 0, 255};
+
+static const struct mt_wire_value values[] = {
+    {.type = MT_WIRE_I32, .as.i32 = -5},
+    {.type = MT_WIRE_U32, .as.u32 = UINT32_MAX},
+    {.type = MT_WIRE_I64, .as.i64 = INT64_MIN},
+    {.type = MT_WIRE_U64, .as.u64 = UINT64_MAX},
+    {.type = MT_WIRE_F32, .as.f32 = 0.25f},
+    {.type = MT_WIRE_F64, .as.f64 = -1e-300},
+    {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"h\xC3\xA9", 3}},
+    {.type = MT_WIRE_BOOL, .as.boolean = true},
+    {.type = MT_WIRE_BYTES, .as.view = {some_bytes, sizeof(some_bytes)}},
+};
+
+/* The answer lies on top of the input buffer, above the call. */
+static void read_answer(struct mt_machine *machine, void *context)
+{
+    const struct guest *guest = context;
+    uint64_t input = guest_place(guest, MT_PLACE_INPUT);
+    uint64_t sp = guest_word(guest, input);
+    uint64_t start = guest_word(guest, input + sp - 8);
+    struct mt_window window = mt_script_memory(machine);
+    struct mt_wire_value got;
+    struct mt_wire_fault fault;
+    assert_true(mt_wire_read_result(window.host + (input + start - window.start), sp - 8 - start,
+                                    &got, &fault));
+    assert_int_equal(guest_word(guest, guest_place(guest, MT_PLACE_OUTPUT)), 8);
+    assert_in_range(got.type, MT_WIRE_I32, MT_WIRE_BYTES);
+    const struct mt_wire_value *sent = &values[got.type];
+    if (got.type == MT_WIRE_STR || got.type == MT_WIRE_BYTES) {
+        assert_int_equal(got.as.view.len, sent->as.view.len);
+        assert_memory_equal(got.as.view.data, sent->as.view.data, sent->as.view.len);
+    } else {
+        static const uint8_t sizes[] = {4, 4, 8, 8, 4, 8, 0, 1};
+        assert_memory_equal(&got.as, &sent->as, sizes[got.type]);
+    }
+}
+
+static void test_every_type_goes_there_and_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct guest guest;
+        int n_calls = 0;
+        mote_type type = (mote_type)values[i].type;
+        open_with(&guest, echo, &n_calls, type, 1, type);
+        guest_push_call(&guest, "F", &values[i], 1);
+        guest_out(&guest, MT_PORT_CALL, 0);
+        struct mt_script_step *step = guest_interrupted(&guest);
+        step->act = read_answer;
+        step->context = &guest;
+        guest_push_i32(&guest, 1);
+        guest_done(&guest);
+        assert_fine(call_i32(&guest));
+        assert_int_equal(n_calls, 1);
+        mote_sandbox_stats stats = guest_stats(&guest);
+        assert_int_equal(stats.host_calls, 1);
+        assert_int_equal(stats.last_host_calls, 1);
+        guest_close(&guest);
+    }
+}
+
+static void test_many_host_calls_take_the_same_place(void **state)
+{
+    (void)state;
+    struct guest guest;
+    int n_calls = 0;
+    open_with(&guest, echo, &n_calls, MOTE_TYPE_I32, 1, MOTE_TYPE_I32);
+    for (unsigned i = 0; i < 20; i++) {
+        guest_push_call(&guest, "F", &values[0], 1);
+        guest_out(&guest, MT_PORT_CALL, 0);
+    }
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    assert_int_equal(n_calls, 20);
+    guest_close(&guest);
+}
+
+static void test_host_print_is_always_there(void **state)
+{
+    (void)state;
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"", 0}};
+    struct guest guest;
+    guest_open(&guest, GUEST_01, NULL);
+    /* Also while the guest initialises, when no other is answered. */
+    guest_push_call(&guest, "HostPrint", &text, 1);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_close(&guest);
+}
+
+static void test_host_calls_in_init_need_leave(void **state)
+{
+    (void)state;
+    for (int is_allowed = 0; is_allowed < 2; is_allowed++) {
+        mote_config config = MOTE_CONFIG_INIT;
+        struct guest guest;
+        int n_calls = 0;
+        config.host_calls_in_init = is_allowed;
+        guest_open(&guest, GUEST_01, &config);
+        add(&guest, "F", echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+        guest_push_call(&guest, "F", NULL, 0);
+        guest_out(&guest, MT_PORT_CALL, 0);
+        guest_start(&guest);
+        assert_error(guest_init(&guest), is_allowed ? MOTE_OK : MOTE_E_HOST_FUNCTION_UNKNOWN);
+        assert_int_equal(n_calls, is_allowed);
+        assert_state(&guest, is_allowed ? MOTE_SANDBOX_READY : MOTE_SANDBOX_POISONED);
+        guest_close(&guest);
+    }
+}
+
+/* ---- What the guest can do wrong ---- */
+
+struct wrong_call {
+    const char *name;
+    size_t n_params;
+    const struct mt_wire_value *params;
+    mote_status wanted;
+};
+
+static void test_wrong_host_calls_poison_and_reach_no_function(void **state)
+{
+    (void)state;
+    static const struct wrong_call wrong[] = {
+        {"G", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {"f", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {"FF", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {"\x1B]0;", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {"F", 0, NULL, MOTE_E_HOST_FUNCTION_ARGUMENTS},
+        {"F", 2, values, MOTE_E_HOST_FUNCTION_ARGUMENTS},
+        {"F", 1, &values[1], MOTE_E_HOST_FUNCTION_ARGUMENTS},
+        {"F", 1, &values[6], MOTE_E_HOST_FUNCTION_ARGUMENTS},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct guest guest;
+        int n_calls = 0;
+        open_with(&guest, echo, &n_calls, MOTE_TYPE_I32, 1, MOTE_TYPE_I32);
+        guest_push_call(&guest, wrong[i].name, wrong[i].params, wrong[i].n_params);
+        guest_out(&guest, MT_PORT_CALL, 0);
+        assert_error(call_i32(&guest), wrong[i].wanted);
+        assert_string_equal(last_error.function, wrong[i].name);
+        assert_int_equal(n_calls, 0);
+        assert_state(&guest, MOTE_SANDBOX_POISONED);
+        guest_close(&guest);
+    }
+}
+
+static void test_a_name_with_a_nul_is_not_its_beginning(void **state)
+{
+    (void)state;
+    struct guest guest;
+    int n_calls = 0;
+    uint8_t message[256] __attribute__((aligned(8)));
+    const struct mt_wire_call call = {.name = {(const uint8_t *)"F\0x", 3},
+                                      .call_type = MT_WIRE_CALL_HOST,
+                                      .returns = MT_WIRE_I32,
+                                      .n_params = 1,
+                                      .params = {values[0]}};
+    size_t len_bytes = mt_wire_build_call(message, sizeof(message), &call);
+    open_with(&guest, echo, &n_calls, MOTE_TYPE_I32, 1, MOTE_TYPE_I32);
+    guest_push(&guest, message, len_bytes);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    assert_error(call_i32(&guest), MOTE_E_HOST_FUNCTION_UNKNOWN);
+    assert_int_equal(n_calls, 0);
+    guest_close(&guest);
+}
+
+static void test_a_message_that_is_no_host_call_poisons(void **state)
+{
+    (void)state;
+    const struct mt_wire_call to_guest = {
+        .name = {(const uint8_t *)"F", 1}, .call_type = MT_WIRE_CALL_GUEST, .returns = MT_WIRE_I32};
+    uint8_t message[256] __attribute__((aligned(8)));
+    int n_calls = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct guest guest;
+        open_with(&guest, echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+        if (i == 0)
+            guest_push(&guest, message, mt_wire_build_call(message, sizeof(message), &to_guest));
+        else if (i == 1)
+            guest_push_i32(&guest, 1);
+        else
+            guest_push_log(&guest, 2, "text");
+        guest_out(&guest, MT_PORT_CALL, 0);
+        assert_error(call_i32(&guest), MOTE_E_PROTOCOL);
+        assert_string_equal(last_error.protocol_buffer, "output");
+        guest_close(&guest);
+    }
+    assert_int_equal(n_calls, 0);
+}
+
+/* ---- What the host function can do wrong ---- */
+
+static mote_status refuse(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                          mote_error *err)
+{
+    (void)context;
+    (void)args;
+    (void)n_args;
+    (void)result;
+    return mote_host_fail(err, 42, "no \x1B %d", 7);
+}
+
+static mote_status fail_by_status(void *context, const mote_value *args, size_t n_args,
+                                  mote_value *result, mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)result;
+    (void)err;
+    return *(mote_status *)context;
+}
+
+static mote_status give(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                        mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = *(mote_value *)context;
+    return MOTE_OK;
+}
+
+static mote_status run_f(struct guest *guest)
+{
+    guest_push_call(guest, "F", NULL, 0);
+    guest_out(guest, MT_PORT_CALL, 0);
+    guest_push_i32(guest, 1);
+    guest_done(guest);
+    return call_i32(guest);
+}
+
+static void test_a_failing_host_function_ends_the_call(void **state)
+{
+    (void)state;
+    struct guest guest;
+    open_with(&guest, refuse, NULL, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    assert_error(run_f(&guest), MOTE_E_HOST_FUNCTION);
+    assert_int_equal(last_error.guest_code, 42);
+    assert_string_equal(last_error.function, "F");
+    assert_string_equal(last_error.message, "no \x1B 7");
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+    static const mote_status statuses[] = {MOTE_E_BUSY, MOTE_E_SYSTEM, MOTE_E_GUEST_ERROR,
+                                           (mote_status)12345};
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        mote_status status = statuses[i];
+        open_with(&guest, fail_by_status, &status, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+        assert_error(run_f(&guest), MOTE_E_HOST_FUNCTION);
+        assert_string_equal(last_error.message, mote_status_meaning(status));
+        assert_state(&guest, MOTE_SANDBOX_POISONED);
+        guest_close(&guest);
+    }
+}
+
+static void test_a_result_that_is_none_is_the_host_functions_failure(void **state)
+{
+    (void)state;
+    static const char bad_text[] = "\xFF";
+    mote_value wrong[] = {
+        mote_i32(1), mote_str_n(bad_text, 1), {.type = (mote_type)77}, {.type = MOTE_TYPE_ANY}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct guest guest;
+        open_with(&guest, give, &wrong[i], MOTE_TYPE_STR, 0, MOTE_TYPE_I32);
+        assert_error(run_f(&guest), MOTE_E_HOST_FUNCTION);
+        assert_state(&guest, MOTE_SANDBOX_POISONED);
+        guest_close(&guest);
+    }
+}
+
+static void test_a_result_larger_than_the_room_left_is_refused_at_the_byte(void **state)
+{
+    (void)state;
+    static char text[0x4000];
+    memset(text, 't', sizeof(text));
+    size_t fits = 0;
+    for (size_t len = 0x3E00; len < 0x4000; len++) {
+        struct guest guest;
+        mote_value large = mote_str_n(text, len);
+        open_with(&guest, give, &large, MOTE_TYPE_STR, 0, MOTE_TYPE_I32);
+        mote_status status = run_f(&guest);
+        if (status == MOTE_OK)
+            fits = len;
+        else
+            assert_error(status, MOTE_E_INPUT_FULL);
+        uint64_t input = guest_place(&guest, MT_PLACE_INPUT);
+        assert_true(guest_word(&guest, input) <= 0x4000);
+        /* The output buffer follows: empty, or with the guest's own result. */
+        assert_int_equal(guest_word(&guest, input + 0x4000), status == MOTE_OK ? 64 : 8);
+        guest_close(&guest);
+        if (status != MOTE_OK)
+            break;
+    }
+    assert_in_range(fits, 0x3E00, 0x3FF0);
+}
+
+struct reentry {
+    struct guest *guest;
+    mote_status called;
+    mote_status destroyed;
+    mote_status counted;
+};
+
+static mote_status reenter(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                           mote_error *err)
+{
+    struct reentry *reentry = context;
+    mote_sandbox *sandbox = reentry->guest->sandbox;
+    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    reentry->called = mote_call(sandbox, "Any", NULL, 0, MOTE_TYPE_I32, NULL, NULL);
+    reentry->destroyed = mote_sandbox_destroy(sandbox);
+    reentry->counted = mote_sandbox_stats_get(sandbox, &stats, NULL);
+    return MOTE_OK;
+}
+
+static void test_a_host_function_cannot_use_its_own_sandbox(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct reentry reentry = {.guest = &guest};
+    open_with(&guest, reenter, &reentry, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    assert_fine(run_f(&guest));
+    assert_int_equal(reentry.called, MOTE_E_BUSY);
+    assert_int_equal(reentry.destroyed, MOTE_E_BUSY);
+    assert_int_equal(reentry.counted, MOTE_E_BUSY);
+    assert_state(&guest, MOTE_SANDBOX_READY);
+    guest_close(&guest);
+}
+
+static mote_status use_another(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    struct guest *other = context;
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    guest_push_i32(other, 3);
+    guest_done(other);
+    assert_fine(guest_call(other, "Any", NULL, 0, MOTE_TYPE_I32, NULL));
+    return MOTE_OK;
+}
+
+static void test_a_host_function_may_use_another_sandbox(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct guest other;
+    guest_ready(&other, GUEST_01, NULL);
+    open_with(&guest, use_another, &other, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    assert_fine(run_f(&guest));
+    assert_int_equal(guest_stats(&other).calls, 1);
+    guest_close(&guest);
+    guest_close(&other);
+}
+
+static mote_status sleep_20_ms(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    const struct timespec time = {.tv_nsec = 20000000};
+    (void)context;
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    nanosleep(&time, NULL);
+    return MOTE_OK;
+}
+
+static void test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopped(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    config.time_limit_us = 1000;
+    config.cancel_wait_us = 1000;
+    guest_open(&guest, GUEST_01, &config);
+    add(&guest, "F", sleep_20_ms, NULL, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_push_call(&guest, "F", NULL, 0);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_interrupted(&guest)->waits = true;
+    assert_error(call_i32(&guest), MOTE_E_TIME_LIMIT);
+    assert_string_equal(last_error.function, "F");
+    assert_true(last_error.limit.elapsed_us >= 20000);
+    guest_close(&guest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type_goes_there_and_back),
+        cmocka_unit_test(test_many_host_calls_take_the_same_place),
+        cmocka_unit_test(test_host_print_is_always_there),
+        cmocka_unit_test(test_host_calls_in_init_need_leave),
+        cmocka_unit_test(test_wrong_host_calls_poison_and_reach_no_function),
+        cmocka_unit_test(test_a_name_with_a_nul_is_not_its_beginning),
+        cmocka_unit_test(test_a_message_that_is_no_host_call_poisons),
+        cmocka_unit_test(test_a_failing_host_function_ends_the_call),
+        cmocka_unit_test(test_a_result_that_is_none_is_the_host_functions_failure),
+        cmocka_unit_test(test_a_result_larger_than_the_room_left_is_refused_at_the_byte),
+        cmocka_unit_test(test_a_host_function_cannot_use_its_own_sandbox),
+        cmocka_unit_test(test_a_host_function_may_use_another_sandbox),
+        cmocka_unit_test(test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

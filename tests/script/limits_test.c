@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time limits, cancels, and signals that are neither. */
+#include "tests/script/fixture.h"
+
+#include "host/os/clock.h"
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+static mote_status call_i32(struct guest *guest)
+{
+    return guest_call(guest, "F", NULL, 0, MOTE_TYPE_I32, NULL);
+}
+
+static void test_a_guest_that_does_not_end_is_stopped_at_its_limit(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    config.time_limit_us = 5000;
+    guest_ready(&guest, GUEST_MOTE, &config);
+    guest_interrupted(&guest)->waits = true;
+    uint64_t before = mt_clock_ns();
+    assert_error(guest_echo(&guest), MOTE_E_TIME_LIMIT);
+    struct mt_script_record record = mt_script_record_of(guest.sandbox->machine);
+    assert_true(mt_clock_ns() >= record.deadline_ns);
+    assert_true(record.deadline_ns >= before + 5000000);
+    assert_string_equal(last_error.limit.kind, "wall");
+    assert_string_equal(last_error.limit.phase, "call");
+    assert_int_equal(last_error.limit.limit_us, 5000);
+    assert_true(last_error.limit.elapsed_us >= 5000);
+    assert_string_equal(last_error.function, "");
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
+static void test_init_has_its_own_limit(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    config.init_limit_us = 2000;
+    guest_open(&guest, GUEST_MOTE, &config);
+    guest_interrupted(&guest)->waits = true;
+    assert_error(guest_init(&guest), MOTE_E_TIME_LIMIT);
+    assert_string_equal(last_error.limit.phase, "init");
+    assert_int_equal(last_error.limit.limit_us, 2000);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
+static void test_signals_that_are_neither_do_not_end_a_call(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    for (unsigned i = 0; i < 20; i++)
+        guest_interrupted(&guest);
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    assert_int_equal(guest_stats(&guest).last_exits, 1);
+    guest_close(&guest);
+}
+
+/* ---- Cancels ---- */
+
+static void cancel(struct mt_machine *machine, void *context)
+{
+    (void)machine;
+    assert_int_equal(mote_sandbox_cancel(((struct guest *)context)->sandbox), MOTE_OK);
+}
+
+static void assert_cancelled(struct guest *guest, mote_status status, const char *phase)
+{
+    assert_error(status, MOTE_E_CANCELLED);
+    assert_string_equal(last_error.limit.kind, "cancel");
+    assert_string_equal(last_error.limit.phase, phase);
+    assert_state(guest, MOTE_SANDBOX_POISONED);
+}
+
+static void test_a_cancel_ends_the_call_at_the_guests_next_step(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_MOTE, NULL);
+    struct mt_script_step *step = guest_out(&guest, MT_PORT_LOG, 1);
+    guest_done(&guest);
+    step->act = cancel;
+    step->context = &guest;
+    /* The exit during which the cancel came is still judged: there is no record. */
+    assert_error(guest_echo(&guest), MOTE_E_PROTOCOL);
+    guest_close(&guest);
+
+    guest_ready(&guest, GUEST_MOTE, NULL);
+    guest_push_log(&guest, 2, "x");
+    step = guest_out(&guest, MT_PORT_LOG, 1);
+    guest_done(&guest);
+    step->act = cancel;
+    step->context = &guest;
+    assert_cancelled(&guest, guest_echo(&guest), "call");
+    assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_kicks, 1);
+    assert_int_equal(mt_script_n_left(guest.sandbox->machine), 1);
+    guest_close(&guest);
+}
+
+static void test_a_second_cancel_kicks_no_more(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_MOTE, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct mt_script_step *step = guest_interrupted(&guest);
+        step->act = cancel;
+        step->context = &guest;
+    }
+    assert_cancelled(&guest, guest_echo(&guest), "call");
+    assert_int_equal(mote_sandbox_cancel(guest.sandbox), MOTE_OK);
+    assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_kicks, 1);
+    guest_close(&guest);
+}
+
+static void test_a_cancel_in_the_last_step_hits_neither_this_call_nor_the_next(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    guest_push_i32(&guest, 1);
+    struct mt_script_step *step = guest_done(&guest);
+    step->act = cancel;
+    step->context = &guest;
+    assert_fine(call_i32(&guest));
+    guest_push_i32(&guest, 2);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    guest_close(&guest);
+}
+
+static void test_a_cancel_of_an_idle_sandbox_is_nothing(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    assert_int_equal(mote_sandbox_cancel(guest.sandbox), MOTE_OK);
+    guest_push_i32(&guest, 2);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_kicks, 0);
+    guest_close(&guest);
+}
+
+static void test_a_cancel_ends_init(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_open(&guest, GUEST_MOTE, NULL);
+    struct mt_script_step *step = guest_interrupted(&guest);
+    step->act = cancel;
+    step->context = &guest;
+    assert_cancelled(&guest, guest_init(&guest), "init");
+    guest_close(&guest);
+}
+
+static mote_status cancel_within(void *context, const mote_value *args, size_t n_args,
+                                 mote_value *result, mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    cancel(NULL, context);
+    return MOTE_OK;
+}
+
+static void test_a_cancel_in_a_host_function_takes_effect_when_it_returns(void **state)
+{
+    (void)state;
+    struct guest guest;
+    const mote_host_function function = {
+        .name = "F", .fn = cancel_within, .context = &guest, .returns = MOTE_TYPE_VOID};
+    guest_open(&guest, GUEST_01, NULL);
+    assert_fine(mote_sandbox_register(guest.sandbox, &function, &last_error));
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_push_call(&guest, "F", NULL, 0);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_cancelled(&guest, call_i32(&guest), "call");
+    assert_int_equal(mt_script_n_left(guest.sandbox->machine), 1);
+    guest_close(&guest);
+}
+
+/* ---- Cancels from another thread ---- */
+
+struct canceller {
+    mote_sandbox *sandbox;
+    _Atomic bool is_running;
+    _Atomic bool is_over;
+};
+
+static void *cancel_until_over(void *context)
+{
+    struct canceller *canceller = context;
+    canceller->is_running = true;
+    while (!canceller->is_over) {
+        (void)mote_sandbox_cancel(canceller->sandbox);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void test_a_cancel_from_another_thread_ends_a_guest_that_waits(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    pthread_t thread;
+    config.time_limit_us = 30000000;
+    guest_ready(&guest, GUEST_MOTE, &config);
+    struct canceller canceller = {.sandbox = guest.sandbox};
+    guest_interrupted(&guest)->waits = true;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_until_over, &canceller), 0);
+    mote_status status = guest_echo(&guest);
+    canceller.is_over = true;
+    pthread_join(thread, NULL);
+    assert_cancelled(&guest, status, "call");
+    assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_kicks, 1);
+    guest_close(&guest);
+}
+
+/* C06: at any moment. Each call is answered, cancelled or refused, and its state says which. */
+static void test_cancels_at_any_moment(void **state)
+{
+    (void)state;
+    unsigned n_cancelled = 0;
+    for (unsigned round = 0; round < 300; round++) {
+        struct guest guest;
+        pthread_t thread;
+        guest_ready(&guest, GUEST_01, NULL);
+        struct canceller canceller = {.sandbox = guest.sandbox};
+        assert_int_equal(pthread_create(&thread, NULL, cancel_until_over, &canceller), 0);
+        while (!canceller.is_running)
+            sched_yield();
+        mote_status status = MOTE_OK;
+        for (unsigned i = 0; i < 50 && status == MOTE_OK; i++) {
+            guest_push_log(&guest, 2, "x");
+            guest_out(&guest, MT_PORT_LOG, 0);
+            guest_push_i32(&guest, 1);
+            guest_done(&guest);
+            status = call_i32(&guest);
+        }
+        canceller.is_over = true;
+        pthread_join(thread, NULL);
+        n_cancelled += status != MOTE_OK;
+        if (status != MOTE_OK)
+            assert_cancelled(&guest, status, "call");
+        else
+            assert_state(&guest, MOTE_SANDBOX_READY);
+        guest_close(&guest);
+    }
+    print_message("%u of 300 were cancelled\n", n_cancelled);
+    assert_true(n_cancelled > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_guest_that_does_not_end_is_stopped_at_its_limit),
+        cmocka_unit_test(test_init_has_its_own_limit),
+        cmocka_unit_test(test_signals_that_are_neither_do_not_end_a_call),
+        cmocka_unit_test(test_a_cancel_ends_the_call_at_the_guests_next_step),
+        cmocka_unit_test(test_a_second_cancel_kicks_no_more),
+        cmocka_unit_test(test_a_cancel_in_the_last_step_hits_neither_this_call_nor_the_next),
+        cmocka_unit_test(test_a_cancel_of_an_idle_sandbox_is_nothing),
+        cmocka_unit_test(test_a_cancel_ends_init),
+        cmocka_unit_test(test_a_cancel_in_a_host_function_takes_effect_when_it_returns),
+        cmocka_unit_test(test_a_cancel_from_another_thread_ends_a_guest_that_waits),
+        cmocka_unit_test(test_cancels_at_any_moment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
