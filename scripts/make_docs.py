@@ -286,7 +286,7 @@ CAUSES = {
     "syscall instruction": "`syscall` or `sysenter`: there is no kernel",
     "jump to a non-canonical address": "a return or call to an address that cannot exist, often"
     " after the stack was overwritten",
-    "non-canonical address or misaligned operand": "a pointer made of garbage, or an SSE operand"
+    "non-canonical or misaligned address": "a pointer made of garbage, or an SSE operand"
     " that is not aligned to 16",
     "unknown exception": "a vector without a row in the table below",
 }

@@ -174,7 +174,7 @@ static void describe_by_instruction(const struct mote_sandbox *sandbox, const st
         out->cause = "jump to a non-canonical address";
     else if (exit->fault.vector == VECTOR_GENERAL_PROTECTION && exit->fault.error_code == 0 &&
              n > 0)
-        out->cause = "non-canonical address or misaligned operand";
+        out->cause = "non-canonical or misaligned address";
 }
 
 /* ---- Putting it together ---- */
