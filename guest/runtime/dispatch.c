@@ -216,16 +216,6 @@ static void leave_result(const record *function, const moteg_value *result)
     mt_output_push(len_bytes);
 }
 
-/* Whether a parameter is a view into the call's message. */
-static bool has_views(const struct mt_wire_call *call)
-{
-    for (size_t i = 0; i < call->n_params; i++) {
-        if (call->params[i].type == MT_WIRE_STR || call->params[i].type == MT_WIRE_BYTES)
-            return true;
-    }
-    return false;
-}
-
 static void run_call(void *context)
 {
     const struct mt_wire_call *call = context;
@@ -251,7 +241,6 @@ void mt_dispatch(void)
         moteg_abort(MT_GUEST_CODE_UNKNOWN, "input buffer: not a call of a guest function");
     mt_output_clear();
     mt_call_memory_begin(&call);
-    mt_host_call_begin(message, len_bytes, has_views(&call));
     mt_run_catching(run_call, &call);
 }
 

@@ -6,35 +6,6 @@
 
 #include <string.h>
 
-/* The running call's message. Its text and bytes are promised to stay, but the host puts results
- * where the message lies: what a result overwrote is put back from a copy. */
-static uint8_t *call_message;
-static size_t call_message_bytes;
-static uint8_t *call_copy;
-static bool must_keep;
-
-void mt_host_call_begin(const uint8_t *message, size_t len_bytes, bool keep)
-{
-    call_message = (uint8_t *)(uintptr_t)message;
-    call_message_bytes = len_bytes;
-    call_copy = NULL;
-    must_keep = keep;
-}
-
-static void keep_call_message(void)
-{
-    if (!must_keep || call_copy != NULL)
-        return;
-    call_copy = moteg_call_memory(call_message_bytes);
-    memcpy(call_copy, call_message, call_message_bytes);
-}
-
-static void put_back_call_message(void)
-{
-    if (must_keep)
-        memcpy(call_message, call_copy, call_message_bytes);
-}
-
 static void push_call(const struct mt_wire_call *call, const char *name)
 {
     size_t room, len_bytes = 0;
@@ -48,7 +19,8 @@ static void push_call(const struct mt_wire_call *call, const char *name)
     mt_output_push(len_bytes);
 }
 
-/* Text and bytes lie on the input buffer: copy them before anything else arrives there. */
+/* Text and bytes lie on the input buffer, above the running call: the next result takes their
+ * place. */
 static void copy_view(moteg_value *value)
 {
     if (value->type == MOTEG_TYPE_STR) {
@@ -90,12 +62,10 @@ void moteg_host_call(const char *name, moteg_type returns, const moteg_value *ar
     };
     for (size_t i = 0; i < n_args; i++)
         call.params[i] = mt_value_to_wire(&args[i], "argument of host function", name);
-    keep_call_message();
     mt_records_flush_unless_fit(mt_wire_call_bytes(&call));
     uint64_t mark = mt_output_mark();
     push_call(&call, name);
     mt_out(MT_PORT_CALL, mt_records_push());
     mt_output_drop_to(mark);
     *result = take_result(name, returns);
-    put_back_call_message();
 }

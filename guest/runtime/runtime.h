@@ -73,11 +73,6 @@ moteg_value mt_value_from_wire(const struct mt_wire_value *value);
 /* Texts are checked to be UTF-8: moteg_fail()s, naming what. */
 struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what, const char *name);
 
-/* ---- host_call.c ---- */
-
-/* Tell which message the running call's parameters lie in, so that a host call keeps it. */
-void mt_host_call_begin(const uint8_t *message, size_t len_bytes, bool keep);
-
 /* ---- failure.c ---- */
 
 /* Fill the guest error buffer. */

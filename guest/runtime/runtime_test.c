@@ -64,10 +64,21 @@ static void take_records(size_t n)
     n_records += n;
 }
 
-static void push_input(size_t len_bytes)
+/* Where the next message of the input buffer goes: results lie above the running call. */
+static uint64_t input_floor = 8;
+
+static uint8_t *input_room(void)
 {
-    *word_at(input, 8 + len_bytes) = 8;
-    *word_at(input, 0) = 8 + len_bytes + 8;
+    return input + input_floor;
+}
+
+/* Make what was built there the top element; returns where the next one would go. */
+static uint64_t push_input(size_t len_bytes)
+{
+    uint64_t end = input_floor + len_bytes;
+    *word_at(input, end) = input_floor;
+    *word_at(input, 0) = end + 8;
+    return end + 8;
 }
 
 /* Every host function returns its first argument. */
@@ -84,7 +95,7 @@ static void answer_host_call(void)
     struct mt_wire_value result = {.type = MT_WIRE_VOID};
     if (call.n_params > 0)
         result = call.params[0];
-    push_input(mt_wire_build_result(input + 8, BUFFER_BYTES - 16, &result));
+    push_input(mt_wire_build_result(input_room(), BUFFER_BYTES - 8 - input_floor, &result));
     n_host_calls++;
 }
 
@@ -164,7 +175,8 @@ static struct mt_wire_value run(const char *name, size_t n_params,
         call.params[i] = params[i];
     memset(guest_error, 0, sizeof(guest_error));
     *word_at(output, 0) = 8;
-    push_input(mt_wire_build_call(input + 8, BUFFER_BYTES - 16, &call));
+    input_floor = 8;
+    input_floor = push_input(mt_wire_build_call(input_room(), BUFFER_BYTES - 16, &call));
     mt_dispatch();
     mt_leave();
     struct mt_wire_value result = {.type = MT_WIRE_VOID};

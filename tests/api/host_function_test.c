@@ -328,6 +328,37 @@ static void test_host_print_can_be_replaced(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static mote_status echo_text(void *context, const mote_value *args, size_t n_args,
+                             mote_value *result, mote_error *err)
+{
+    (void)context;
+    (void)n_args;
+    (void)err;
+    *result = args[0];
+    return MOTE_OK;
+}
+
+/* Arguments lie in the input buffer, where results of host calls arrive as well. */
+static void test_arguments_outlive_host_calls(void **state)
+{
+    (void)state;
+    NEEDS_KVM();
+    mote_sandbox *sandbox = create_sandbox(MOTE_BUILD_DIR "/tests/guests/asker.elf", NULL);
+    const mote_host_function function = {.name = "EchoStr",
+                                         .fn = echo_text,
+                                         .returns = MOTE_TYPE_STR,
+                                         .n_params = 1,
+                                         .params = {MOTE_TYPE_STR}};
+    const mote_value args[] = {mote_str("before"), mote_bytes("\x01\x02\x03", 3),
+                               mote_str("after")};
+    mote_value result;
+    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    assert_ok(mote_call(sandbox, "AskTwice", args, 3, MOTE_TYPE_STR, &result, &last_error));
+    assert_string_equal(result.as.str.data, "before 3 3 after 59 short");
+    mote_sandbox_destroy(sandbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_a_host_function_may_use_another_sandbox),
         cmocka_unit_test(test_prints_and_logs_arrive_with_the_call),
         cmocka_unit_test(test_host_print_can_be_replaced),
+        cmocka_unit_test(test_arguments_outlive_host_calls),
     };
     return cmocka_run_group_tests_name("host functions", tests, NULL, NULL);
 }
