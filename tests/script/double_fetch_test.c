@@ -187,8 +187,8 @@ static void test_words_that_change_while_they_are_judged(void **state)
     static const struct race races[] = {
         {8, {4, 0x7FFFFFFF}}, /* size prefix */
         {8, {8, 0xFFFFFFFF}},
-        {0, {48, 0xFFFFFFFF}}, /* stack pointer */
-        {0, {48, 0}},
+        {0, {64, 0xFFFFFFFF}}, /* stack pointer */
+        {0, {64, 0}},
     };
     for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++)
         run_race(&races[i]);
