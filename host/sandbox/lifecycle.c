@@ -4,6 +4,7 @@
 
 #include "host/base/error.h"
 #include "host/os/process.h"
+#include "host/sandbox/choose.h"
 #include <string.h>
 
 /* New memory is zero; what the image has to write to follows. */
@@ -35,7 +36,7 @@ static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_e
     mote_status status =
         mt_settings_init(&sandbox->settings, config, &sandbox->image->parsed.facts, err);
     if (status == MOTE_OK)
-        status = mt_settings_driver(config, &sandbox->driver, err);
+        status = mt_choose_driver(config, &sandbox->driver, err);
     if (status == MOTE_OK)
         status = mt_process_mark(&sandbox->process_mark, err);
     if (status == MOTE_OK)

@@ -10,6 +10,7 @@
  *   records.c    log records and printed text
  *   fault.c      from an exception to a cause
  *   guard.c      one operation at a time; cancel
+ *   choose.c     which driver
  *   settings.c   from mote_config to sizes and limits
  *   template.c   what sandboxes of one image share
  */

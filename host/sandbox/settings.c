@@ -5,7 +5,6 @@
 #include "abi/memory_map.h"
 #include "host/base/error.h"
 #include "host/base/limits.h"
-#include "host/driver/drivers.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -80,6 +79,8 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
                        config->struct_size, sizeof(*config));
     if ((unsigned)config->max_log > MOTE_LOG_TRACE)
         return mt_fail(err, MOTE_E_ARGUMENT, "max_log %d is no level", (int)config->max_log);
+    if ((unsigned)config->policy > MOTE_POLICY_FASTEST)
+        return mt_fail(err, MOTE_E_ARGUMENT, "policy %d is no policy", (int)config->policy);
     struct mt_settings made;
     memset(&made, 0, sizeof(made));
     mote_status status = apply_sizes(&made, config, facts, err);
@@ -95,20 +96,5 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
     made.print = config->print;
     made.print_context = config->print_context;
     *settings = made;
-    return MOTE_OK;
-}
-
-mote_status mt_settings_driver(const mote_config *config, const struct mt_driver **driver,
-                               mote_error *err)
-{
-    if (config == NULL || config->driver == NULL) {
-        *driver = mt_driver_at(0);
-        return MOTE_OK;
-    }
-    const struct mt_driver *named = mt_driver_named(config->driver);
-    if (named == NULL)
-        return mt_fail(err, MOTE_E_DRIVER, "no driver of the name given; there is: %s",
-                       mt_driver_at(0)->name);
-    *driver = named;
     return MOTE_OK;
 }

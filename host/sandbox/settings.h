@@ -3,7 +3,6 @@
 #ifndef MOTE_HOST_SANDBOX_SETTINGS_H
 #define MOTE_HOST_SANDBOX_SETTINGS_H
 
-#include "host/driver/driver.h"
 #include "host/memory/layout.h"
 
 struct mt_settings {
@@ -22,9 +21,5 @@ struct mt_settings {
 /* config may be NULL. MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */
 mote_status mt_settings_init(struct mt_settings *settings, const mote_config *config,
                              const mote_image_facts *facts, mote_error *err);
-
-/* The driver that the configuration names, or the first one. MOTE_E_DRIVER. */
-mote_status mt_settings_driver(const mote_config *config, const struct mt_driver **driver,
-                               mote_error *err);
 
 #endif

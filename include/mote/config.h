@@ -20,6 +20,15 @@ typedef enum mote_log_level {
     MOTE_LOG_TRACE = 5
 } mote_log_level;
 
+/**
+ * Which driver a sandbox gets where none is named. Isolation is never weakened without being asked.
+ */
+typedef enum mote_policy {
+    MOTE_POLICY_HARDWARE_ONLY = 0,      /**< a hardware driver, or MOTE_E_NO_HYPERVISOR */
+    MOTE_POLICY_HARDWARE_PREFERRED = 1, /**< a hardware driver where one works, else another */
+    MOTE_POLICY_FASTEST = 2             /**< the one with the quickest round trip, measured once */
+} mote_policy;
+
 /** One log record of a guest. All text comes from the guest and is not escaped. */
 typedef struct mote_log_record {
     mote_log_level level;
@@ -98,7 +107,8 @@ typedef struct mote_config {
     uint64_t init_limit_us; /**< wall clock, for the guest's own initialisation */
     /** How far a host function may run past the limit before the error names it as the cause. */
     uint64_t cancel_wait_us;
-    const char *driver;     /**< driver by name; NULL is the hardware driver of this host */
+    const char *driver;     /**< driver by name; NULL lets policy choose */
+    mote_policy policy;     /**< which driver may be chosen where none is named */
     mote_log_level max_log; /**< most verbose level the guest is told to send; see log_is_set */
     bool log_is_set;        /**< max_log counts; without it the level is MOTE_LOG_ERROR */
     bool executable_heap; /**< map the heap executable as well: weakens the guest's own defences */
@@ -112,8 +122,8 @@ typedef struct mote_config {
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
     { \
-        sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_LOG_OFF, false, false, \
-            false, NULL, NULL, NULL, NULL \
+        sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
+            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL \
     }
 
 #ifdef __cplusplus

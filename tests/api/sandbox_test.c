@@ -91,6 +91,27 @@ static void test_driver_by_name(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static void test_policies_find_a_driver(void **state)
+{
+    (void)state;
+    NEEDS_KVM();
+    for (int policy = MOTE_POLICY_HARDWARE_ONLY; policy <= MOTE_POLICY_FASTEST; policy++) {
+        mote_config config = MOTE_CONFIG_INIT;
+        config.policy = (mote_policy)policy;
+        mote_sandbox *sandbox = open_sandbox(HELLO, &config);
+        assert_echoes(sandbox);
+        if (policy != MOTE_POLICY_FASTEST)
+            assert_string_equal(mote_sandbox_driver(sandbox), "kvm");
+        mote_sandbox_destroy(sandbox);
+    }
+    mote_image *image = open_image(HELLO);
+    mote_sandbox *sandbox = NULL;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.policy = (mote_policy)3;
+    assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_ARGUMENT);
+    mote_image_unref(image);
+}
+
 /* Run body in a child and return how it exited. */
 static int in_child(void (*body)(void))
 {
@@ -448,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_every_size_has_its_cap),
         cmocka_unit_test(test_other_sizes_work),
         cmocka_unit_test(test_driver_by_name),
+        cmocka_unit_test(test_policies_find_a_driver),
         cmocka_unit_test(test_no_access_to_kvm_is_no_hypervisor),
         cmocka_unit_test(test_no_descriptors_is_a_system_error),
         cmocka_unit_test(test_every_allocation_may_fail),

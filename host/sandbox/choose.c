@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing a driver. No choice falls back to a weaker isolation unless the policy says so. */
+#include "host/sandbox/choose.h"
+
+#include "host/base/error.h"
+#include "host/base/text.h"
+#include "host/driver/drivers.h"
+#include "host/driver/measure.h"
+#include <stdatomic.h>
+#include <string.h>
+
+/* The fastest driver is measured once per process: its index and 1; 0 before that. */
+static _Atomic size_t fastest_learnt;
+
+static size_t first_hardware(void)
+{
+    const struct mt_driver *driver;
+    for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
+        if (driver->is_hardware)
+            return i;
+    }
+    return 0;
+}
+
+static bool works(const struct mt_driver *driver)
+{
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    driver->examine(&report);
+    return report.works;
+}
+
+/* The list is in order of preference, hardware first. */
+static size_t first_working(void)
+{
+    const struct mt_driver *driver;
+    for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
+        if (works(driver))
+            return i;
+    }
+    return first_hardware();
+}
+
+static size_t measure_fastest(void)
+{
+    const struct mt_driver *driver;
+    size_t best = first_hardware();
+    uint64_t best_ns = UINT64_MAX;
+    for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
+        struct mt_measurement measured;
+        if (mt_driver_measure(driver, &measured, NULL) == MOTE_OK && measured.call_ns < best_ns) {
+            best = i;
+            best_ns = measured.call_ns;
+        }
+    }
+    return best;
+}
+
+static size_t fastest(void)
+{
+    size_t learnt = atomic_load(&fastest_learnt);
+    if (learnt == 0) {
+        learnt = measure_fastest() + 1;
+        atomic_store(&fastest_learnt, learnt);
+    }
+    return learnt - 1;
+}
+
+static mote_status find_named(const char *name, const struct mt_driver **driver, mote_error *err)
+{
+    char escaped[64];
+    *driver = mt_driver_named(name);
+    if (*driver != NULL)
+        return MOTE_OK;
+    mt_escape(escaped, sizeof(escaped), name, strlen(name));
+    return mt_fail(err, MOTE_E_DRIVER,
+                   "no driver of the name %s; the first of those there are is %s", escaped,
+                   mt_driver_at(0)->name);
+}
+
+mote_status mt_choose_driver(const mote_config *config, const struct mt_driver **driver,
+                             mote_error *err)
+{
+    mote_policy policy = config != NULL ? config->policy : MOTE_POLICY_HARDWARE_ONLY;
+    if (config != NULL && config->driver != NULL)
+        return find_named(config->driver, driver, err);
+    switch (policy) {
+    case MOTE_POLICY_HARDWARE_ONLY:
+        *driver = mt_driver_at(first_hardware());
+        break;
+    case MOTE_POLICY_HARDWARE_PREFERRED:
+        *driver = mt_driver_at(first_working());
+        break;
+    case MOTE_POLICY_FASTEST:
+        *driver = mt_driver_at(fastest());
+        break;
+    }
+    return MOTE_OK;
+}
