@@ -10,7 +10,6 @@
 enum {
     VECTOR_GENERAL_PROTECTION = 13,
     VECTOR_PAGE_FAULT = 14,
-    VECTOR_ALIGNMENT = 17,
 };
 
 /* Bits of a page fault's error code (SDM volume 3, figure 4-12). */
@@ -164,7 +163,7 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
         fault(out, VECTOR_GENERAL_PROTECTION, frame->cs & SELECTOR_INDEX, frame->rip, frame->rsp);
     } else if (is_sent) {
         read_interruption(machine, out);
-    } else if (frame->signal == SIGBUS && frame->vector != VECTOR_ALIGNMENT) {
+    } else if (frame->signal == SIGBUS && frame->vector == VECTOR_PAGE_FAULT) {
         mt_process_died(out, "no memory for the page at", frame->address);
     } else {
         read_exception(machine, out);

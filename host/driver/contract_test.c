@@ -1,0 +1,897 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every driver must do: small programs in machine code, and the exits that they must give. The
+ * same cases run on each driver; where two may differ, the table of differences says how and why.
+ */
+#include "abi/memory_map.h"
+#include "abi/ports.h"
+#include "host/driver/kvm/kvm.h"
+#include "host/driver/process/process.h"
+#include "host/os/clock.h"
+#include <mote/image.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define TABLES_BYTES 0x8000u
+#define CODE (MT_BASE_ADDRESS + TABLES_BYTES)
+#define DATA (CODE + 0x1000)
+#define GUARD (DATA + 0x1000)
+#define CONSTANT (GUARD + 0x1000)
+#define STACK (CONSTANT + 0x1000)
+#define KERNEL_STACK (STACK + 0x1000)
+#define BOOT_STACK (KERNEL_STACK + 0x1000)
+#define INITIAL_RSP (STACK + 0x1000 - 0x28)
+
+#define MS 1000000ull
+#define LIMIT_NS (50 * MS)
+#define LONG_NS (20000 * MS)
+
+#define RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)
+
+#define BYTE_OF(number, n) (uint8_t)((number) >> 8 * (n))
+#define BYTES_OF(number) \
+    BYTE_OF(number, 0), BYTE_OF(number, 1), BYTE_OF(number, 2), BYTE_OF(number, 3)
+#define MOV_ECX(address) 0xB9, BYTES_OF(address)
+#define MOV_EDX(number) 0xBA, BYTES_OF(number)
+#define OUT 0xEE
+#define DONE MOV_EDX(MT_PORT_DONE), OUT
+
+/* ---- Where drivers differ ---- */
+
+struct differences {
+    const struct mt_driver *driver;
+    /* A process has no monitor pages: nothing is mapped where a VM has them. */
+    bool has_monitor_pages;
+    /* In a process the filter sees the number before any exception could be raised. */
+    bool refuses_syscalls;
+    /* All port instructions fault in a process; those on strings are not taken apart. */
+    bool has_string_out;
+    /* Linux has a 32-bit code segment, which the monitor has not: in a process the jump there is
+     * noticed at the next exit, not at the jump. */
+    bool has_32_bit_segment;
+    /* A child maps the sandbox's memory from the same file: the host's mapping is a shared one. */
+    const char *mapping_rights;
+};
+
+static const struct differences all_differences[] = {
+    {&mt_driver_kvm, true, false, true, false, "rw-p"},
+    {&mt_driver_process, false, true, false, true, "rw-s"},
+};
+
+static const struct differences *current;
+static bool works;
+
+/* ---- A sandbox of few pages ---- */
+
+struct fixture {
+    uint8_t *code;
+    struct mt_region regions[8];
+    struct mt_plan plan;
+    void *prepared;
+    struct mt_machine *machine;
+    struct mt_window window;
+    uint64_t deadline_ns;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct fixture *f = &fixture;
+    memset(f, 0, sizeof(*f));
+    *state = f;
+    f->code = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const struct mt_region regions[] = {
+        {"page tables", MT_BASE_ADDRESS, TABLES_BYTES, 0, MT_BACKING_TABLES, NULL, false, 0, 0},
+        {"code", CODE, 0x1000, MOTE_RIGHT_READ | MOTE_RIGHT_EXECUTE, MT_BACKING_SHARED, f->code,
+         false, 0, 0},
+        {"data", DATA, 0x1000, RW, MT_BACKING_PRIVATE, NULL, false, 0, 0x1000},
+        {"guard", GUARD, 0x1000, 0, MT_BACKING_NONE, NULL, false, 0, 0},
+        {"constant", CONSTANT, 0x1000, MOTE_RIGHT_READ, MT_BACKING_PRIVATE, NULL, false, 0, 0x1000},
+        {"stack", STACK, 0x1000, RW, MT_BACKING_PRIVATE, NULL, false, 0, 0x1000},
+        {"kernel stack", KERNEL_STACK, 0x1000, 0, MT_BACKING_MONITOR, NULL, false, 0, 0x1000},
+        {"boot stack", BOOT_STACK, 0x1000, 0, MT_BACKING_MONITOR, NULL, false, 0, 0x1000},
+    };
+    memcpy(f->regions, regions, sizeof(regions));
+    f->plan = (struct mt_plan){
+        f->regions, 8, MT_BASE_ADDRESS, TABLES_BYTES, KERNEL_STACK + 4096, BOOT_STACK + 4096};
+    return 0;
+}
+
+static void unload(struct fixture *f)
+{
+    if (f->machine != NULL)
+        current->driver->destroy(f->machine, false);
+    if (f->prepared != NULL)
+        current->driver->unprepare(f->prepared);
+    f->machine = NULL;
+    f->prepared = NULL;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    unload(f);
+    munmap(f->code, 0x1000);
+    return 0;
+}
+
+/* Make a sandbox whose code page begins like this; the rest of it is breakpoints. */
+static void load(struct fixture *f, const void *code, size_t len_bytes)
+{
+    mote_allocator allocator;
+    mote_error err = {0};
+    unload(f);
+    memset(f->code, 0xCC, 0x1000);
+    memcpy(f->code, code, len_bytes);
+    mt_allocator_set(&allocator, NULL);
+    if (current->driver->prepare(&f->plan, &allocator, &f->prepared, &err) != MOTE_OK ||
+        current->driver->create(f->prepared, &f->machine, &f->window, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+}
+
+static void begin(struct fixture *f, uint64_t limit_ns)
+{
+    mote_error err = {0};
+    f->deadline_ns = mt_clock_ns() + limit_ns;
+    assert_int_equal(current->driver->begin(f->machine, f->deadline_ns, &err), MOTE_OK);
+}
+
+static struct mt_exit run_once(struct fixture *f)
+{
+    struct mt_exit exit;
+    mote_error err = {0};
+    if (current->driver->run(f->machine, &exit, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+    return exit;
+}
+
+static struct mt_exit run_on(struct fixture *f)
+{
+    struct mt_exit exit;
+    do
+        exit = run_once(f);
+    while (exit.kind == MT_EXIT_INTERRUPTED && mt_clock_ns() < f->deadline_ns);
+    return exit;
+}
+
+static void enter(struct fixture *f, uint64_t offset)
+{
+    const struct mt_registers start = {.rip = CODE + offset,
+                                       .rsp = INITIAL_RSP,
+                                       .rcx = 0x1111,
+                                       .rdx = 0x2222,
+                                       .r8 = 0x3333,
+                                       .r9 = 0x4444};
+    current->driver->enter(f->machine, &start);
+}
+
+/* Run from an offset in the code page until the guest needs the host. */
+static struct mt_exit run_from(struct fixture *f, uint64_t offset, uint64_t limit_ns)
+{
+    enter(f, offset);
+    begin(f, limit_ns);
+    return run_on(f);
+}
+
+static struct mt_exit run_code(struct fixture *f, const void *code, size_t len_bytes)
+{
+    load(f, code, len_bytes);
+    return run_from(f, 0, LIMIT_NS);
+}
+
+#define RUN(f, ...) \
+    run_code(f, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static uint8_t *guest_bytes(struct fixture *f, uint64_t address)
+{
+    return f->window.host + (address - f->window.start);
+}
+
+#define SKIP_WITHOUT_DRIVER() \
+    if (!works) { \
+        print_message("skipped: driver %s does not work here\n", current->driver->name); \
+        skip(); \
+    }
+
+static void assert_fault(const struct mt_exit *exit, unsigned vector, uint64_t rip)
+{
+    assert_int_equal(exit->kind, MT_EXIT_FAULT);
+    assert_int_equal(exit->fault.vector, vector);
+    assert_int_equal(exit->fault.rip, rip);
+}
+
+static void assert_port(const struct mt_exit *exit, unsigned number, unsigned value)
+{
+    assert_int_equal(exit->kind, MT_EXIT_PORT);
+    assert_int_equal(exit->port.number, number);
+    assert_int_equal(exit->port.value, value);
+    assert_int_equal(exit->port.size_bytes, 1);
+    assert_int_equal(exit->port.count, 1);
+    assert_false(exit->port.is_in);
+}
+
+/* ---- Ports ---- */
+
+static void test_out_on_a_port_of_the_abi_exits(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    static const uint8_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
+    for (size_t i = 0; i < sizeof(ports); i++) {
+        /* mov $port, %edx; mov $7, %al; out %al, %dx; ud2 */
+        struct mt_exit exit = RUN(*state, MOV_EDX(ports[i]), 0xB0, 7, OUT, 0x0F, 0x0B);
+        assert_port(&exit, ports[i], 7);
+        /* mov $9, %al; out %al, $port */
+        exit = RUN(*state, 0xB0, 9, 0xE6, ports[i]);
+        assert_port(&exit, ports[i], 9);
+    }
+}
+
+static void test_the_stub_page_reaches_the_host(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* mov $STUB, %ecx; mov $104, %edx; mov $1, %al; 1: call *%rcx; inc %al; jmp 1b */
+    struct mt_exit exit = RUN(f, MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE), 0xB0,
+                              1, 0xFF, 0xD1, 0xFE, 0xC0, 0xEB, 0xFA);
+    for (uint8_t i = 1; i < 20; i++) {
+        assert_port(&exit, MT_PORT_DONE, i);
+        exit = run_on(f);
+    }
+}
+
+static void test_the_stub_page_changes_no_register(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* Registers get the values 0x100 + n; flags CF and DF are set; then the stub is called, and all
+     * is pushed. */
+    const uint8_t code[] = {
+        0xBB,
+        1,
+        1,
+        0,
+        0, /* mov $0x101, %ebx */
+        0xB9,
+        0,
+        0,
+        0x18,
+        0,                    /* mov $STUB, %ecx */
+        MOV_EDX(MT_PORT_LOG), /* mov $99, %edx */
+        0xBE,
+        2,
+        1,
+        0,
+        0, /* mov $0x102, %esi */
+        0xBF,
+        3,
+        1,
+        0,
+        0, /* mov $0x103, %edi */
+        0xBD,
+        4,
+        1,
+        0,
+        0, /* mov $0x104, %ebp */
+        0x41,
+        0xB8,
+        5,
+        1,
+        0,
+        0,
+        0x41,
+        0xB9,
+        6,
+        1,
+        0,
+        0, /* r8, r9 */
+        0x41,
+        0xBA,
+        7,
+        1,
+        0,
+        0,
+        0x41,
+        0xBB,
+        8,
+        1,
+        0,
+        0, /* r10, r11 */
+        0x41,
+        0xBC,
+        9,
+        1,
+        0,
+        0,
+        0x41,
+        0xBD,
+        10,
+        1,
+        0,
+        0, /* r12, r13 */
+        0x41,
+        0xBE,
+        11,
+        1,
+        0,
+        0,
+        0x41,
+        0xBF,
+        12,
+        1,
+        0,
+        0, /* r14, r15 */
+        0xB8,
+        13,
+        1,
+        0,
+        0, /* mov $0x10D, %eax */
+        0xF9,
+        0xFD,
+        0xFF,
+        0xD1, /* stc; std; call *%rcx */
+        0x9C,
+        0x50,
+        0x53,
+        0x51,
+        0x52,
+        0x56,
+        0x57,
+        0x55, /* pushf, rax rbx rcx rdx rsi rdi rbp */
+        0x41,
+        0x50,
+        0x41,
+        0x51,
+        0x41,
+        0x52,
+        0x41,
+        0x53, /* r8 r9 r10 r11 */
+        0x41,
+        0x54,
+        0x41,
+        0x55,
+        0x41,
+        0x56,
+        0x41,
+        0x57,
+        DONE, /* r12 r13 r14 r15 */
+    };
+    const uint64_t wanted[] = {0x10D, 0x101, MT_STUB_PAGE, MT_PORT_LOG, 0x102, 0x103, 0x104, 0x105,
+                               0x106, 0x107, 0x108,        0x109,       0x10A, 0x10B, 0x10C};
+    uint64_t pushed[16];
+    struct mt_exit exit = run_code(f, code, sizeof(code));
+    assert_port(&exit, MT_PORT_LOG, 0x0D);
+    exit = run_on(f);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    memcpy(pushed, guest_bytes(f, INITIAL_RSP - sizeof(pushed)), sizeof(pushed));
+    for (size_t i = 0; i < 15; i++)
+        assert_int_equal(pushed[14 - i], wanted[i]);
+    assert_int_equal(pushed[15] & 0x401, 0x401);
+}
+
+static void test_other_ports_are_refused(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    static const uint16_t ports[] = {0, 98, 100, 103, 105, 255, 256, 1016, 0xCF8, 65535};
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+        struct mt_exit exit = RUN(*state, MOV_EDX(ports[i]), OUT);
+        assert_fault(&exit, 13, CODE + 5);
+        exit = RUN(*state, MOV_EDX(ports[i]), MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), 0xFF, 0xE1);
+        assert_fault(&exit, 13, MT_STUB_PAGE + MT_STUB_OUT);
+    }
+}
+
+static void test_a_wide_out_does_not_reach_neighbouring_ports(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $99, %edx; out %eax, %dx: covers 99 to 102, of which 100 is not allowed */
+    struct mt_exit exit = RUN(*state, MOV_EDX(99), 0xEF);
+    assert_fault(&exit, 13, CODE + 5);
+    /* mov $101, %edx; out %ax, %dx: 101 and 102 are */
+    exit = RUN(*state, MOV_EDX(101), 0x66, 0xEF);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    assert_int_equal(exit.port.size_bytes, 2);
+}
+
+static void test_in_is_an_exit_of_its_own(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $101, %edx; in %dx, %al */
+    struct mt_exit exit = RUN(*state, MOV_EDX(101), 0xEC);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    assert_true(exit.port.is_in);
+}
+
+static void test_out_of_strings_is_an_exit_or_a_fault(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $104, %edx; mov $DATA, %esi; outsb */
+    struct mt_exit exit = RUN(*state, MOV_EDX(MT_PORT_DONE), 0xBE, BYTES_OF(DATA), 0x6E);
+    if (current->has_string_out)
+        assert_int_equal(exit.kind, MT_EXIT_PORT);
+    else
+        assert_fault(&exit, 13, CODE + 10);
+}
+
+static void test_a_run_goes_on_behind_its_out(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* mov $104,%edx; mov $1,%al; 1: out %al,%dx; inc %al; jmp 1b */
+    struct mt_exit exit = RUN(f, MOV_EDX(MT_PORT_DONE), 0xB0, 1, OUT, 0xFE, 0xC0, 0xEB, 0xFB);
+    for (uint8_t i = 1; i < 20; i++) {
+        assert_port(&exit, MT_PORT_DONE, i);
+        exit = run_on(f);
+    }
+}
+
+/* ---- Registers ---- */
+
+/* AC, NT, DF, TF: what an instruction does not just overwrite. IF may be on or off. */
+#define FLAGS_THAT_LAST 0x44500ull
+
+static void test_entry_registers_arrive_and_others_are_zero(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* Push all general registers but RSP, and flags, then exit. */
+    struct mt_exit exit =
+        RUN(f, 0x50, 0x53, 0x51, 0x52, 0x56, 0x57, 0x55, 0x41, 0x50, 0x41, 0x51, 0x41, 0x52, 0x41,
+            0x53, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x9C, DONE);
+    const uint64_t wanted[] = {CODE, 0, 0x1111, 0x2222, 0, 0, 0, 0x3333, 0x4444, 0, 0, 0, 0, 0, 0};
+    uint64_t pushed[16];
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    memcpy(pushed, guest_bytes(f, INITIAL_RSP - sizeof(pushed)), sizeof(pushed));
+    for (size_t i = 0; i < 15; i++)
+        assert_int_equal(pushed[15 - i], wanted[i]);
+    assert_int_equal(pushed[0] & FLAGS_THAT_LAST, 0);
+}
+
+#define SECOND 0x200 /* offset of a second program in the code page */
+
+static void load_two(struct fixture *f, const void *first, size_t first_bytes, const void *second,
+                     size_t second_bytes)
+{
+    uint8_t both[0x1000];
+    memset(both, 0xCC, sizeof(both));
+    memcpy(both, first, first_bytes);
+    memcpy(both + SECOND, second, second_bytes);
+    load(f, both, sizeof(both));
+}
+
+static void test_vector_state_is_reset_on_entry(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    static const uint8_t canary[32] = "this must not survive the entry";
+    static const uint8_t zero[32];
+    /* mov $DATA, %ecx; vmovdqu (%rcx), %ymm3; out */
+    const uint8_t fill[] = {MOV_ECX(DATA), 0xC5, 0xFE, 0x6F, 0x19, DONE};
+    /* mov $DATA, %ecx; vmovdqu %ymm3, (%rcx); out */
+    const uint8_t look[] = {MOV_ECX(DATA), 0xC5, 0xFE, 0x7F, 0x19, DONE};
+    load_two(f, fill, sizeof(fill), look, sizeof(look));
+    memcpy(guest_bytes(f, DATA), canary, sizeof(canary));
+    assert_int_equal(run_from(f, 0, LIMIT_NS).kind, MT_EXIT_PORT);
+    assert_int_equal(run_from(f, SECOND, LIMIT_NS).kind, MT_EXIT_PORT);
+    assert_memory_equal(guest_bytes(f, DATA), zero, sizeof(zero));
+}
+
+static void test_mxcsr_bases_and_flags_are_reset_on_entry(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    const uint8_t change[] = {
+        MOV_ECX(DATA), 0x0F, 0xAE, 0x11,       /* ldmxcsr (%rcx) */
+        0xF3,          0x48, 0x0F, 0xAE, 0xD1, /* wrfsbase %rcx */
+        0xF3,          0x48, 0x0F, 0xAE, 0xD9, /* wrgsbase %rcx */
+        0xFD,          0xF9, DONE,             /* std; stc */
+    };
+    const uint8_t look[] = {
+        0x9C,                                        /* pushf */
+        MOV_ECX(DATA), 0x0F, 0xAE, 0x59, 0x08,       /* stmxcsr 8(%rcx) */
+        0xF3,          0x48, 0x0F, 0xAE, 0xC0, 0x50, /* rdfsbase %rax; push %rax */
+        0xF3,          0x48, 0x0F, 0xAE, 0xC8, 0x50, /* rdgsbase %rax; push %rax */
+        DONE,
+    };
+    const uint32_t rounding_up = 0x5F80;
+    uint32_t mxcsr;
+    uint64_t pushed[3];
+    load_two(f, change, sizeof(change), look, sizeof(look));
+    memcpy(guest_bytes(f, DATA), &rounding_up, sizeof(rounding_up));
+    assert_int_equal(run_from(f, 0, LIMIT_NS).kind, MT_EXIT_PORT);
+    assert_int_equal(run_from(f, SECOND, LIMIT_NS).kind, MT_EXIT_PORT);
+    memcpy(&mxcsr, guest_bytes(f, DATA + 8), sizeof(mxcsr));
+    memcpy(pushed, guest_bytes(f, INITIAL_RSP - sizeof(pushed)), sizeof(pushed));
+    assert_int_equal(mxcsr, 0x1F80);
+    assert_int_equal(pushed[0], 0);
+    assert_int_equal(pushed[1], 0);
+    assert_int_equal(pushed[2] & FLAGS_THAT_LAST, 0);
+}
+
+/* Computes for many times as long as whatever may interrupt it, and then compares what it has in
+ * registers with what it put there. */
+static void test_interruptions_change_nothing(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    const uint8_t code[] = {
+        MOV_ECX(DATA), 0xC5,
+        0xFE,          0x6F,
+        0x19, /* vmovdqu (%rcx), %ymm3 */
+        0xF3,          0x48,
+        0x0F,          0xAE,
+        0xD1, /* wrfsbase %rcx */
+        0x41,          0xBF,
+        0x78,          0x56,
+        0x34,          0x12, /* mov $0x12345678, %r15d */
+        0xB8,          BYTES_OF(0x10000000),
+        0xFD, /* mov $0x10000000, %eax; std */
+        0xFF,          0xC8,
+        0x75,          0xFC, /* 1: dec %eax; jnz 1b */
+        0x9C,          0x41,
+        0x57, /* pushf; push %r15 */
+        0xF3,          0x48,
+        0x0F,          0xAE,
+        0xC0,          0x50, /* rdfsbase %rax; push %rax */
+        0xC5,          0xFE,
+        0x7F,          0x59,
+        0x20,          DONE, /* vmovdqu %ymm3, 0x20(%rcx) */
+    };
+    static const uint8_t canary[32] = "this has to survive all of them";
+    uint64_t pushed[3];
+    load(f, code, sizeof(code));
+    memcpy(guest_bytes(f, DATA), canary, sizeof(canary));
+    struct mt_exit exit = run_from(f, 0, LONG_NS);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    memcpy(pushed, guest_bytes(f, INITIAL_RSP - sizeof(pushed)), sizeof(pushed));
+    assert_int_equal(pushed[0], DATA);
+    assert_int_equal(pushed[1], 0x12345678);
+    assert_int_equal(pushed[2] & 0x400, 0x400);
+    assert_memory_equal(guest_bytes(f, DATA + 0x20), canary, sizeof(canary));
+}
+
+/* ---- Faults ---- */
+
+static void test_hlt_is_general_protection_at_its_address(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct mt_exit exit = RUN(*state, 0x90, 0xF4);
+    assert_fault(&exit, 13, CODE + 1);
+    assert_int_equal(exit.fault.error_code, 0);
+    assert_int_equal(exit.fault.rsp, INITIAL_RSP);
+}
+
+struct access {
+    uint64_t address;
+    bool is_write;
+    bool is_of_monitor; /* there in a VM only */
+    uint32_t error_code;
+};
+
+static void test_page_faults_name_address_and_access(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    static const struct access accesses[] = {
+        {0, false, false, 4},
+        {8, true, false, 6},
+        {CODE, true, false, 7},
+        {CONSTANT, true, false, 7},
+        {GUARD, false, false, 4},
+        {GUARD + 0xFFF, true, false, 6},
+        {KERNEL_STACK, false, false, 5},
+        {KERNEL_STACK + 0xFF8, true, false, 7},
+        {BOOT_STACK, true, false, 7},
+        {MT_BASE_ADDRESS, false, false, 4},
+        {MT_BASE_ADDRESS + 0x1000, true, false, 6},
+        {MT_MONITOR_START + 0x1000, false, true, 5},
+        {MT_MONITOR_START + 0x2000, true, true, 7},
+        {MT_MONITOR_START + 0x3000, false, true, 5},
+        {MT_STUB_PAGE, true, false, 7},
+        {MT_VECTOR_IMAGE, true, true, 7},
+        {MT_MONITOR_START, false, false, 4},
+        {MT_MONITOR_END - 1, false, false, 4},
+        {0x40000000, false, false, 4},
+    };
+    for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+        uint64_t at = accesses[i].address;
+        /* movabs $at, %rcx; mov (%rcx), %al or mov %al, (%rcx) */
+        struct mt_exit exit = RUN(*state, 0x48, 0xB9, BYTES_OF(at), 0, 0, 0, 0,
+                                  accesses[i].is_write ? 0x88 : 0x8A, 0x01);
+        uint32_t error_code = accesses[i].error_code;
+        if (accesses[i].is_of_monitor && !current->has_monitor_pages)
+            error_code &= ~1u;
+        assert_fault(&exit, 14, CODE + 10);
+        assert_int_equal(exit.fault.address, at);
+        assert_int_equal(exit.fault.error_code, error_code);
+        assert_int_equal(exit.fault.rsp, INITIAL_RSP);
+    }
+}
+
+static void test_data_is_not_executable(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $DATA, %ecx; jmp *%rcx */
+    struct mt_exit exit = RUN(*state, MOV_ECX(DATA), 0xFF, 0xE1);
+    assert_fault(&exit, 14, DATA);
+    assert_int_equal(exit.fault.error_code, 0x15);
+    assert_int_equal(exit.fault.address, DATA);
+}
+
+static void test_exceptions_come_with_their_vector(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct mt_exit exit = RUN(*state, 0x0F, 0x0B);
+    assert_fault(&exit, 6, CODE);
+    exit = RUN(*state, 0xCC);
+    assert_fault(&exit, 3, CODE + 1);
+    /* xor %ecx, %ecx; div %ecx */
+    exit = RUN(*state, 0x31, 0xC9, 0xF7, 0xF1);
+    assert_fault(&exit, 0, CODE + 2);
+    /* mov $DATA, %ecx; movl $0x1D00, (%rcx); ldmxcsr (%rcx); pxor, divss %xmm0, %xmm0 */
+    exit = RUN(*state, MOV_ECX(DATA), 0xC7, 0x01, 0, 0x1D, 0, 0, 0x0F, 0xAE, 0x11, 0x66, 0x0F, 0xEF,
+               0xC0, 0xF3, 0x0F, 0x5E, 0xC0);
+    assert_int_equal(exit.kind, MT_EXIT_FAULT);
+    assert_int_equal(exit.fault.vector, 19);
+    /* movabs $0x8000000000000000, %rcx; mov (%rcx), %al */
+    exit = RUN(*state, 0x48, 0xB9, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x8A, 0x01);
+    assert_fault(&exit, 13, CODE + 10);
+}
+
+static void test_the_trap_flag_traps(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* pushf; orl $0x100, (%rsp); popf; nop; nop */
+    struct mt_exit exit = RUN(f, 0x9C, 0x81, 0x0C, 0x24, 0, 1, 0, 0, 0x9D, 0x90, 0x90);
+    assert_int_equal(exit.kind, MT_EXIT_FAULT);
+    assert_int_equal(exit.fault.vector, 1);
+    assert_in_range(exit.fault.rip, CODE + 9, CODE + 10);
+}
+
+static void test_system_calls_are_refused_at_their_place(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $39, %eax; syscall: getpid() */
+    struct mt_exit exit = RUN(*state, 0xB8, 39, 0, 0, 0, 0x0F, 0x05);
+    if (current->refuses_syscalls) {
+        assert_int_equal(exit.kind, MT_EXIT_REFUSED);
+    } else {
+        assert_int_equal(exit.kind, MT_EXIT_FAULT);
+        assert_true(exit.fault.is_syscall || exit.fault.vector == 6);
+    }
+    assert_int_equal(exit.fault.rip, CODE + 5);
+    assert_int_equal(exit.fault.rsp, INITIAL_RSP);
+}
+
+static void test_code_of_32_bits_is_a_fault(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* push $0x23; mov $CODE + 16, %ecx; push %rcx; movl $0x23, 4(%rsp); lretl; at 16: hlt */
+    struct mt_exit exit = RUN(*state, 0x6A, 0x23, MOV_ECX(CODE + 17), 0x51, 0xC7, 0x44, 0x24, 4,
+                              0x23, 0, 0, 0, 0xCB, 0xF4);
+    assert_int_equal(exit.kind, MT_EXIT_FAULT);
+    if (current->has_32_bit_segment) {
+        /* Not "finished", which is error code 0. */
+        assert_fault(&exit, 13, CODE + 17);
+        assert_int_equal(exit.fault.error_code, 0x20);
+    } else {
+        assert_in_range(exit.fault.rip, CODE, CODE + 17);
+    }
+}
+
+static void test_a_bad_stack_is_an_ordinary_fault(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* xor %esp, %esp; push %rax */
+    struct mt_exit exit = RUN(*state, 0x31, 0xE4, 0x50);
+    assert_fault(&exit, 14, CODE + 2);
+    assert_int_equal(exit.fault.address, UINT64_MAX - 7);
+    assert_int_equal(exit.fault.error_code, 6);
+}
+
+static void test_a_machine_starts_again_after_a_fault(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    const uint8_t bad[] = {0x31, 0xE4, 0x50};
+    const uint8_t good[] = {0xB0, 5, DONE};
+    load_two(f, bad, sizeof(bad), good, sizeof(good));
+    for (int i = 0; i < 10; i++) {
+        struct mt_exit exit = run_from(f, 0, LIMIT_NS);
+        assert_fault(&exit, 14, CODE + 2);
+        exit = run_from(f, SECOND, LIMIT_NS);
+        assert_port(&exit, MT_PORT_DONE, 5);
+    }
+}
+
+/* ---- Time ---- */
+
+static void test_an_endless_loop_is_interrupted_at_the_deadline(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    static const uint64_t limits_ns[] = {MS, 20 * MS, 100 * MS};
+    for (size_t i = 0; i < 3; i++) {
+        load(f, "\xEB\xFE", 2);
+        struct mt_exit exit = run_from(f, 0, limits_ns[i]);
+        uint64_t now = mt_clock_ns();
+        assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+        assert_true(now >= f->deadline_ns);
+        assert_true(now - f->deadline_ns < 500 * MS);
+    }
+}
+
+static void *kick_soon(void *machine)
+{
+    usleep(5000);
+    current->driver->kick(machine);
+    return NULL;
+}
+
+static void test_a_kick_interrupts(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    struct mt_exit exit;
+    pthread_t thread;
+    load(f, "\xEB\xFE", 2);
+    enter(f, 0);
+    begin(f, LONG_NS);
+    uint64_t started_ns = mt_clock_ns();
+    /* An early alarm of an earlier test, or a tick, may interrupt before. */
+    pthread_create(&thread, NULL, kick_soon, f->machine);
+    do
+        exit = run_once(f);
+    while (mt_clock_ns() < started_ns + 4 * MS);
+    pthread_join(thread, NULL);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_true(mt_clock_ns() - started_ns < 10000 * MS);
+}
+
+static void test_a_kick_before_a_run_interrupts_it(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* 1: out %al, %dx; 2: jmp 2b */
+    struct mt_exit exit = RUN(f, DONE, 0xEB, 0xFE);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    begin(f, LONG_NS);
+    current->driver->kick(f->machine);
+    assert_int_equal(run_once(f).kind, MT_EXIT_INTERRUPTED);
+    assert_true(mt_clock_ns() < f->deadline_ns - LONG_NS / 2);
+}
+
+static void test_kicks_at_any_moment_lose_no_exit(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* Through the stub page, and by an instruction of its own. */
+    struct mt_exit exit = RUN(f, MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE), 0xB0,
+                              1, 0xFF, 0xD1, 0xFE, 0xC0, OUT, 0xFE, 0xC0, 0xEB, 0xF7);
+    uint8_t wanted = 1;
+    begin(f, LONG_NS);
+    for (int i = 0; i < 500; i++) {
+        assert_port(&exit, MT_PORT_DONE, wanted++);
+        pthread_t thread;
+        bool has_thread = i % 10 == 0;
+        if (has_thread)
+            pthread_create(&thread, NULL, kick_soon, f->machine);
+        else if (i % 2 == 0)
+            current->driver->kick(f->machine);
+        exit = run_on(f);
+        if (has_thread)
+            pthread_join(thread, NULL);
+    }
+}
+
+/* ---- Memory ---- */
+
+static void test_guest_memory_is_not_executable_for_the_host(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    char line[256];
+    char rights[8] = "";
+    load(f, "\xF4", 1);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long start;
+        unsigned long end;
+        char found[8];
+        if (sscanf(line, "%lx-%lx %7s", &start, &end, found) == 3 &&
+            start <= (unsigned long)f->window.host && (unsigned long)f->window.host < end)
+            memcpy(rights, found, sizeof(rights));
+    }
+    fclose(maps);
+    assert_string_equal(rights, current->mapping_rights);
+}
+
+static void test_both_sides_see_what_the_other_writes(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* mov $DATA, %ecx; mov (%rcx), %al; inc %al; mov %al, 1(%rcx); out */
+    const uint8_t code[] = {MOV_ECX(DATA), 0x8A, 0x01, 0xFE, 0xC0, 0x88, 0x41, 0x01, DONE};
+    load(f, code, sizeof(code));
+    for (uint8_t i = 0; i < 10; i++) {
+        *guest_bytes(f, DATA) = i;
+        struct mt_exit exit = run_from(f, 0, LIMIT_NS);
+        assert_port(&exit, MT_PORT_DONE, i + 1u);
+        assert_int_equal(*guest_bytes(f, DATA + 1), i + 1);
+    }
+}
+
+static void test_new_machines_have_zeroed_memory_of_their_own(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    struct mt_machine *other;
+    struct mt_window window;
+    mote_error err = {0};
+    load(f, "\xF4", 1);
+    memset(guest_bytes(f, DATA), 0xA5, 0x1000);
+    assert_int_equal(current->driver->create(f->prepared, &other, &window, &err), MOTE_OK);
+    for (size_t i = 0; i < window.len_bytes; i++)
+        assert_int_equal(window.host[i], 0);
+    current->driver->destroy(other, false);
+    assert_int_equal(*guest_bytes(f, DATA), 0xA5);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static int run_all(const struct differences *differences)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_out_on_a_port_of_the_abi_exits),
+        TEST(test_the_stub_page_reaches_the_host),
+        TEST(test_the_stub_page_changes_no_register),
+        TEST(test_other_ports_are_refused),
+        TEST(test_a_wide_out_does_not_reach_neighbouring_ports),
+        TEST(test_in_is_an_exit_of_its_own),
+        TEST(test_out_of_strings_is_an_exit_or_a_fault),
+        TEST(test_a_run_goes_on_behind_its_out),
+        TEST(test_entry_registers_arrive_and_others_are_zero),
+        TEST(test_vector_state_is_reset_on_entry),
+        TEST(test_mxcsr_bases_and_flags_are_reset_on_entry),
+        TEST(test_interruptions_change_nothing),
+        TEST(test_hlt_is_general_protection_at_its_address),
+        TEST(test_page_faults_name_address_and_access),
+        TEST(test_data_is_not_executable),
+        TEST(test_exceptions_come_with_their_vector),
+        TEST(test_the_trap_flag_traps),
+        TEST(test_system_calls_are_refused_at_their_place),
+        TEST(test_code_of_32_bits_is_a_fault),
+        TEST(test_a_bad_stack_is_an_ordinary_fault),
+        TEST(test_a_machine_starts_again_after_a_fault),
+        TEST(test_an_endless_loop_is_interrupted_at_the_deadline),
+        TEST(test_a_kick_interrupts),
+        TEST(test_a_kick_before_a_run_interrupts_it),
+        TEST(test_kicks_at_any_moment_lose_no_exit),
+        TEST(test_guest_memory_is_not_executable_for_the_host),
+        TEST(test_both_sides_see_what_the_other_writes),
+        TEST(test_new_machines_have_zeroed_memory_of_their_own),
+    };
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    current = differences;
+    current->driver->examine(&report);
+    works = report.works;
+    if (!works)
+        print_message("driver %s: %s\n", current->driver->name, report.reason);
+    return cmocka_run_group_tests_name(current->driver->name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    int n_failed = 0;
+    for (size_t i = 0; i < sizeof(all_differences) / sizeof(all_differences[0]); i++)
+        n_failed += run_all(&all_differences[i]);
+    return n_failed;
+}
