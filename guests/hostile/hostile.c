@@ -22,6 +22,18 @@ void hostile_bad_stack(void);
 void hostile_out(uint32_t port, uint32_t value);
 uint32_t hostile_in(uint32_t port);
 
+/* In zoo.S. */
+struct hostile_animal {
+    const char *name;
+    void (*run)(void);
+};
+extern const struct hostile_animal hostile_zoo[];
+extern const struct hostile_animal hostile_zoo_end[];
+void hostile_run(void (*what)(void));
+void hostile_write_wide(uint64_t address, uint32_t len_bytes);
+void hostile_port(uint32_t port, uint32_t way, uint32_t count, void *memory);
+void hostile_loop(uint32_t kind, void *memory);
+
 typedef void (*code)(void);
 
 static code code_at(uint64_t address)
@@ -186,7 +198,44 @@ MOTEG_FUNCTION(void, InPort, (u32, port))
     (void)hostile_in(port);
 }
 
+MOTEG_FUNCTION(void, Zoo, (str, name))
+{
+    for (const struct hostile_animal *animal = hostile_zoo; animal < hostile_zoo_end; animal++) {
+        if (strcmp(name, animal->name) == 0) {
+            hostile_run(animal->run);
+            return;
+        }
+    }
+    moteg_abort(MOTEG_CODE_UNKNOWN, "no animal %s", name);
+}
+
+MOTEG_FUNCTION(void, WriteWide, (u64, address), (u32, bytes))
+{
+    hostile_write_wide(address, bytes);
+}
+
+static _Alignas(64) uint8_t scratch[1 << 16];
+
+/* way counts the instructions in zoo.S; count is for those that repeat. */
+MOTEG_FUNCTION(void, Port, (u32, port), (u32, way), (u32, count))
+{
+    hostile_port(port, way, count, scratch);
+}
+
 /* ---- Time ---- */
+
+MOTEG_FUNCTION(void, Loop, (u32, kind))
+{
+    hostile_loop(kind, scratch);
+}
+
+MOTEG_FUNCTION(void, PrintForever)
+{
+    const moteg_value text = moteg_make_str("\x1B");
+    moteg_value result;
+    for (;;)
+        moteg_host_call(MT_HOST_PRINT_NAME, MOTEG_TYPE_I32, &text, 1, &result);
+}
 
 MOTEG_FUNCTION(void, LoopForever)
 {
@@ -284,6 +333,150 @@ MOTEG_FUNCTION(void, ReturnWrongType)
 {
     const struct mt_wire_value number = {.type = MT_WIRE_U64, .as.u64 = 1};
     finish_with(leave_result(MT_BUFFER_HEADER_BYTES, &number));
+}
+
+/* ---- Messages in the wrong place ---- */
+
+static struct mt_wire_view view_of(const char *text)
+{
+    return (struct mt_wire_view){(const uint8_t *)text, strlen(text)};
+}
+
+static size_t build_log(uint8_t *to, size_t room, uint8_t level, const char *text)
+{
+    const struct mt_wire_log log = {.message = view_of(text),
+                                    .source = view_of("hostile"),
+                                    .caller = view_of("c"),
+                                    .source_file = view_of("f"),
+                                    .level = level};
+    return mt_wire_build_log(to, room, &log);
+}
+
+/* Kinds: 0 result, 1 host call, 2 guest call, 3 log, 4 error, 5 definitions, 6 nothing at all. */
+static size_t build_message(uint8_t *to, size_t room, uint32_t kind)
+{
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = view_of("x")};
+    struct mt_wire_call call = {.name = view_of(MT_HOST_PRINT_NAME),
+                                .call_type = kind == 1 ? MT_WIRE_CALL_HOST : MT_WIRE_CALL_GUEST,
+                                .returns = MT_WIRE_I32,
+                                .n_params = 1};
+    const struct mt_wire_error error = {.code = 4, .message = view_of("late")};
+    const struct mt_wire_definition definition = {.name = view_of("F"), .returns = MT_WIRE_VOID};
+    call.params[0] = text;
+    switch (kind) {
+    case 0:
+        return mt_wire_build_result(to, room, &nothing);
+    case 1:
+    case 2:
+        return mt_wire_build_call(to, room, &call);
+    case 3:
+        return build_log(to, room, MT_LOG_LEVEL_ERROR, "x");
+    case 4:
+        return mt_wire_build_error(to, room, &error);
+    case 5:
+        return mt_wire_build_definitions(to, room, &definition, 1);
+    default:
+        memset(to, 0, 64);
+        return 64;
+    }
+}
+
+/* Leave one message of a kind as the only element, then go to the host through a port. */
+MOTEG_FUNCTION(void, LeaveMessage, (u32, kind), (u32, port))
+{
+    uint64_t at = MT_BUFFER_HEADER_BYTES;
+    size_t len_bytes =
+        build_message((uint8_t *)(uintptr_t)(mt_peb.output + at), mt_peb.output_bytes - 16, kind);
+    set_output(at + len_bytes, at);
+    set_output(0, at + len_bytes + MT_BUFFER_BACK_POINTER_BYTES);
+    hostile_out(port, 0);
+}
+
+/* A log record with a level that the builder would not write: found as the byte in which two
+ * records differ. */
+static void forge_level(uint8_t *record, size_t len_bytes, const char *text, uint8_t level)
+{
+    static _Alignas(8) uint8_t other[2048];
+    build_log(other, sizeof(other), MT_LOG_LEVEL_CRITICAL, text);
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (record[i] != other[i])
+            record[i] = level;
+    }
+}
+
+/* Leave n records of a level, announce some number of them. */
+MOTEG_FUNCTION(void, LeaveRecords, (u32, n), (u32, announced), (u32, level))
+{
+    uint64_t at = MT_BUFFER_HEADER_BYTES;
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t *to = (uint8_t *)(uintptr_t)(mt_peb.output + at);
+        size_t len_bytes = build_log(to, 256, MT_LOG_LEVEL_ERROR, "flood");
+        forge_level(to, len_bytes, "flood", (uint8_t)level);
+        set_output(at + len_bytes, at);
+        at += len_bytes + MT_BUFFER_BACK_POINTER_BYTES;
+    }
+    set_output(0, at);
+    hostile_out(MT_PORT_LOG, announced);
+    set_output(0, MT_BUFFER_HEADER_BYTES);
+}
+
+/* Overwrite the input buffer (0: all ones, 1: all zero, 2: a stack pointer past the end), then make
+ * a host call whose answer has to find its place. */
+MOTEG_FUNCTION(i32, AskOverRuins, (u32, way))
+{
+    const uint64_t past_the_end = mt_peb.input_bytes + 8;
+    moteg_value result;
+    if (way == 2)
+        memcpy((void *)(uintptr_t)mt_peb.input, &past_the_end, sizeof(past_the_end));
+    else
+        memset((void *)(uintptr_t)mt_peb.input, way == 0 ? 0xFF : 0, mt_peb.input_bytes);
+    moteg_host_call("Answer", MOTEG_TYPE_I32, NULL, 0, &result);
+    return result.as.i32;
+}
+
+/* Fill the output buffer behind its header, the panic buffer and the rest of the input buffer. */
+MOTEG_FUNCTION(void, LeaveResidue, (u32, byte))
+{
+    memset((void *)(uintptr_t)(mt_peb.output + 8), (int)byte, mt_peb.output_bytes - 8);
+    memset((void *)(uintptr_t)mt_peb.panic, (int)byte, mt_peb.panic_bytes);
+    memset((void *)(uintptr_t)mt_peb.input, (int)byte, mt_peb.input_bytes);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+/* Write random bytes over what the host will look at, then say something on a port of the ABI. */
+MOTEG_FUNCTION(void, Scribble, (u64, start))
+{
+    static const uint32_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
+    uint64_t seed = start | 1;
+    uint64_t kind = next_random(&seed) % 6;
+    uint8_t *output = (uint8_t *)(uintptr_t)mt_peb.output;
+    size_t len_bytes = build_message(output + 8, mt_peb.output_bytes - 16, (uint32_t)kind);
+    set_output(8 + len_bytes, 8);
+    set_output(0, 16 + len_bytes);
+    for (uint64_t n = 1 + next_random(&seed) % 4; n > 0; n--) {
+        uint8_t byte = (uint8_t)next_random(&seed);
+        uint64_t where = next_random(&seed) % (24 + len_bytes);
+        output[where] = (byte & 1) != 0 ? byte : (uint8_t)(output[where] ^ 1u << (byte >> 5));
+    }
+    if (next_random(&seed) % 4 == 0)
+        memset((void *)(uintptr_t)mt_peb.guest_error, (int)next_random(&seed), 16);
+    uint64_t announced = next_random(&seed) % 3;
+    hostile_out(ports[next_random(&seed) % 4], (uint32_t)announced);
+}
+
+/* n bytes in the panic buffer, and no NUL behind them; status 256 only leaves them there. */
+MOTEG_FUNCTION(void, AbortWith, (u32, n), (u32, byte), (u32, status))
+{
+    memset((void *)(uintptr_t)mt_peb.panic, (int)byte, n);
+    if (status < 256)
+        hostile_out(MT_PORT_ABORT, status);
 }
 
 MOTEG_FUNCTION(void, Abort, (u32, status), (str, text))
