@@ -86,7 +86,7 @@ static size_t list_values(mote_value *values)
 static void test_every_type_goes_in_and_comes_out(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     mote_value values[32];
     size_t n = list_values(values);
@@ -102,7 +102,7 @@ static void test_every_type_goes_in_and_comes_out(void **state)
 static void test_every_type_goes_through_host_calls(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_hello_with_host(NULL);
     mote_value values[32];
     size_t n = list_values(values);
@@ -119,7 +119,7 @@ static void test_every_type_goes_through_host_calls(void **state)
 static void test_eleven_parameters_arrive_in_order(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     mote_value args[11];
     mote_value result;
@@ -142,7 +142,7 @@ static void test_eleven_parameters_arrive_in_order(void **state)
 static void test_void_returns_nothing_and_state_is_kept(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     mote_value first;
     mote_value second;
@@ -157,7 +157,7 @@ static void test_void_returns_nothing_and_state_is_kept(void **state)
 static void test_large_bytes_go_through(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     enum { N = 8 << 20 };
     mote_config config = MOTE_CONFIG_INIT;
     config.input_bytes = N + 4096;
@@ -186,7 +186,7 @@ static void test_large_bytes_go_through(void **state)
 static void test_call_refuses_bad_arguments(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value arg = mote_str("x");
     const mote_value not_utf8 = mote_str_n("\xFF", 1);
@@ -223,7 +223,7 @@ static void test_call_refuses_bad_arguments(void **state)
 static void test_arguments_larger_than_the_input_buffer(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static uint8_t data[0x4000];
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value arg = mote_bytes(data, sizeof(data));
@@ -241,7 +241,7 @@ static void test_arguments_larger_than_the_input_buffer(void **state)
 static void test_a_guest_error_leaves_the_sandbox_ready(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value args[] = {mote_i32(15), mote_str("not \x1b[31mtoday")};
     assert_status(mote_call(sandbox, "Fail", args, 2, MOTE_TYPE_ANY, NULL, &last_error),
@@ -257,7 +257,7 @@ static void test_a_guest_error_leaves_the_sandbox_ready(void **state)
 static void test_failed_allocation_is_a_guest_error(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value huge = mote_u64(1ull << 40);
     const mote_value small = mote_u64(1000);
@@ -272,7 +272,7 @@ static void test_failed_allocation_is_a_guest_error(void **state)
 static void test_an_abort_poisons(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value args[] = {mote_u32(13), mote_str("out of luck")};
     assert_status(mote_call(sandbox, "Abort", args, 2, MOTE_TYPE_ANY, NULL, &last_error),
@@ -287,7 +287,7 @@ static void test_an_abort_poisons(void **state)
 static void test_a_crash_is_a_precise_fault(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
     assert_int_equal(last_error.fault.vector, 14);
@@ -305,7 +305,7 @@ static void test_a_crash_is_a_precise_fault(void **state)
 static void test_endless_recursion_is_a_stack_overflow(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     assert_status(call_void(sandbox, "Recurse"), MOTE_E_GUEST_FAULT);
     assert_string_equal(last_error.fault.cause, "stack overflow");
@@ -316,7 +316,7 @@ static void test_endless_recursion_is_a_stack_overflow(void **state)
 static void test_division_by_zero_is_vector_0(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value fine[] = {mote_i32(7), mote_i32(2)};
     const mote_value bad[] = {mote_i32(7), mote_i32(0)};
@@ -343,7 +343,7 @@ struct misdeed {
 static void test_misbehaviour_is_named_and_poisons(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const struct misdeed misdeeds[] = {
         {"ReturnNothing", MOTE_E_NO_RESULT, "", ""},
         {"Halt", MOTE_E_NO_RESULT, "", ""},
@@ -384,7 +384,7 @@ static void test_misbehaviour_is_named_and_poisons(void **state)
 static void test_a_result_too_large_for_output_is_an_error(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     const mote_value n = mote_u64(1 << 20);
     assert_status(mote_call(sandbox, "Fill", &n, 1, MOTE_TYPE_BYTES, NULL, &last_error),
@@ -398,7 +398,7 @@ static void test_a_result_too_large_for_output_is_an_error(void **state)
 static void test_a_guest_of_0_1_runs_unchanged(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(ABI01, NULL);
     const mote_value text = mote_str("from 0.1");
     const mote_value numbers[] = {mote_i32(40), mote_i32(2)};

@@ -4,14 +4,38 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 mote_error last_error;
 
-bool has_kvm(void)
+const char *test_driver(void)
 {
-    return access("/dev/kvm", R_OK | W_OK) == 0;
+    const char *name = getenv("MOTE_TEST_DRIVER");
+    return name != NULL ? name : "kvm";
+}
+
+const mote_config *for_test(const mote_config *config)
+{
+    static _Thread_local mote_config copy;
+    copy = config != NULL ? *config : (mote_config)MOTE_CONFIG_INIT;
+    if (copy.driver == NULL)
+        copy.driver = test_driver();
+    return &copy;
+}
+
+bool has_driver(void)
+{
+    static mote_driver_report report;
+    for (size_t i = 0; strcmp(report.name, test_driver()) != 0; i++) {
+        report.struct_size = sizeof(report);
+        if (mote_driver_examine(i, &report, NULL) != MOTE_OK)
+            fail_msg("no driver %s", test_driver());
+    }
+    if (!report.works)
+        print_message("skipped: driver %s does not work here: %s\n", report.name, report.reason);
+    return report.works;
 }
 
 void assert_ok_at(mote_status status, const mote_error *err, const char *what, const char *file,
@@ -40,7 +64,7 @@ mote_image *open_image(const char *path)
 mote_sandbox *open_sandbox(const char *path, const mote_config *config)
 {
     mote_sandbox *sandbox = NULL;
-    assert_ok(mote_open(path, config, &sandbox, &last_error));
+    assert_ok(mote_open(path, for_test(config), &sandbox, &last_error));
     return sandbox;
 }
 
@@ -59,7 +83,7 @@ mote_sandbox *create_sandbox(const char *path, const mote_config *config)
 {
     mote_image *image = open_image(path);
     mote_sandbox *sandbox = NULL;
-    assert_ok(mote_sandbox_create(image, config, &sandbox, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(config), &sandbox, &last_error));
     mote_image_unref(image);
     return sandbox;
 }
@@ -97,7 +121,7 @@ mote_sandbox *open_hello_with_host(const mote_config *config)
     };
     mote_image *image = open_image(HELLO);
     mote_sandbox *sandbox = NULL;
-    assert_ok(mote_sandbox_create(image, config, &sandbox, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(config), &sandbox, &last_error));
     mote_image_unref(image);
     for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
         const mote_host_function function = {.name = echoes[i].name,

@@ -15,15 +15,20 @@
 #define MISBEHAVE MOTE_BUILD_DIR "/tests/guests/misbehave.elf"
 #define STARTUP MOTE_BUILD_DIR "/tests/guests/startup.elf"
 
-/* Whether this process may use KVM. */
-bool has_kvm(void);
+/* The driver that the tests run on: the environment's MOTE_TEST_DRIVER, or kvm. */
+const char *test_driver(void);
+
+/* A configuration, or the default one for NULL, with the tests' driver. It is the calling thread's
+ * until its next call of this function. */
+const mote_config *for_test(const mote_config *config);
+
+/* Whether the tests' driver works here; why not is printed. */
+bool has_driver(void);
 
 /* End the test as skipped where it cannot run, and say why. */
-#define NEEDS_KVM() \
-    if (!has_kvm()) { \
-        print_message("skipped: no access to /dev/kvm\n"); \
-        skip(); \
-    }
+#define NEEDS_DRIVER() \
+    if (!has_driver()) \
+    skip()
 
 #define assert_ok(expression) \
     assert_ok_at((expression), &last_error, #expression, __FILE__, __LINE__)

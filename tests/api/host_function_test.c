@@ -8,7 +8,7 @@
 static void test_register_refuses_bad_definitions(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     int n_calls = 0;
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function good = {
@@ -46,7 +46,7 @@ static void test_register_refuses_bad_definitions(void **state)
 static void test_definitions_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     int n_calls = 0;
     size_t n = 0;
@@ -68,7 +68,7 @@ static void test_definitions_that_do_not_fit_are_refused(void **state)
 static void test_the_last_registration_of_a_name_counts(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     int n_first = 0;
     int n_second = 0;
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
@@ -137,7 +137,7 @@ static mote_sandbox *with_function(const char *name, mote_host_fn fn, mote_type 
 static void test_a_failing_host_function_ends_the_call(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value arg = mote_i32(1);
     mote_sandbox *sandbox = with_function("EchoI32", fail_with_9, MOTE_TYPE_I32);
     assert_status(mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),
@@ -152,7 +152,7 @@ static void test_a_failing_host_function_ends_the_call(void **state)
 static void test_a_host_function_must_keep_its_type(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value arg = mote_i32(1);
     mote_sandbox *sandbox = with_function("EchoI32", return_wrong_type, MOTE_TYPE_I32);
     assert_status(mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),
@@ -163,7 +163,7 @@ static void test_a_host_function_must_keep_its_type(void **state)
 static void test_a_host_result_must_fit_the_input_buffer(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value arg = mote_bytes("x", 1);
     mote_sandbox *sandbox = with_function("EchoBytes", return_too_much, MOTE_TYPE_BYTES);
     assert_status(mote_call(sandbox, "HostEchoBytes", &arg, 1, MOTE_TYPE_BYTES, NULL, &last_error),
@@ -191,7 +191,7 @@ static mote_status use_own_sandbox(void *context, const mote_value *args, size_t
 static void test_reentry_from_a_host_function_is_refused(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function function = {.name = "EchoI32",
                                          .fn = use_own_sandbox,
@@ -220,7 +220,7 @@ static mote_status use_other_sandbox(void *context, const mote_value *args, size
 static void test_a_host_function_may_use_another_sandbox(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *other = open_sandbox(HELLO, NULL);
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function function = {.name = "EchoI32",
@@ -268,7 +268,7 @@ static void hear_log(void *context, const mote_log_record *record)
 static void test_prints_and_logs_arrive_with_the_call(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static struct heard heard;
     mote_config config = MOTE_CONFIG_INIT;
     memset(&heard, 0, sizeof(heard));
@@ -311,7 +311,7 @@ static mote_status print_into(void *context, const mote_value *args, size_t n_ar
 static void test_host_print_can_be_replaced(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static struct heard heard;
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function print = {.name = "HostPrint",
@@ -342,7 +342,7 @@ static mote_status echo_text(void *context, const mote_value *args, size_t n_arg
 static void test_arguments_outlive_host_calls(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = create_sandbox(MOTE_BUILD_DIR "/tests/guests/asker.elf", NULL);
     const mote_host_function function = {.name = "EchoStr",
                                          .fn = echo_text,

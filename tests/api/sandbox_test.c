@@ -15,12 +15,13 @@
 static void test_create_refuses_bad_arguments(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_image *image = open_image(HELLO);
     mote_sandbox *sandbox = NULL;
     mote_config config = MOTE_CONFIG_INIT;
-    assert_status(mote_sandbox_create(NULL, NULL, &sandbox, &last_error), MOTE_E_ARGUMENT);
-    assert_status(mote_sandbox_create(image, NULL, NULL, &last_error), MOTE_E_ARGUMENT);
+    assert_status(mote_sandbox_create(NULL, for_test(NULL), &sandbox, &last_error),
+                  MOTE_E_ARGUMENT);
+    assert_status(mote_sandbox_create(image, for_test(NULL), NULL, &last_error), MOTE_E_ARGUMENT);
     config.struct_size = sizeof(config) + 8;
     assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_STRUCT_SIZE);
     config = (mote_config)MOTE_CONFIG_INIT;
@@ -61,7 +62,7 @@ static void test_every_size_has_its_cap(void **state)
 static void test_other_sizes_work(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.input_bytes = 1 << 20;
     config.output_bytes = 256 << 20;
@@ -82,11 +83,11 @@ static void test_other_sizes_work(void **state)
 static void test_driver_by_name(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
-    config.driver = "kvm";
+    config.driver = test_driver();
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
-    assert_string_equal(mote_sandbox_driver(sandbox), "kvm");
+    assert_string_equal(mote_sandbox_driver(sandbox), test_driver());
     assert_string_equal(mote_sandbox_driver(NULL), "");
     mote_sandbox_destroy(sandbox);
 }
@@ -94,7 +95,7 @@ static void test_driver_by_name(void **state)
 static void test_policies_find_a_driver(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     for (int policy = MOTE_POLICY_HARDWARE_ONLY; policy <= MOTE_POLICY_FASTEST; policy++) {
         mote_config config = MOTE_CONFIG_INIT;
         config.policy = (mote_policy)policy;
@@ -160,14 +161,14 @@ static void create_without_descriptors(void)
     mote_error err = {0};
     const struct rlimit none = {(rlim_t)dup(0) + 1, (rlim_t)dup(0) + 1};
     setrlimit(RLIMIT_NOFILE, &none);
-    mote_status status = mote_sandbox_create(image_for_child, NULL, &sandbox, &err);
+    mote_status status = mote_sandbox_create(image_for_child, for_test(NULL), &sandbox, &err);
     _exit(status == MOTE_E_SYSTEM && err.os_errno == EMFILE ? 0 : 1);
 }
 
 static void test_no_descriptors_is_a_system_error(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     image_for_child = open_image(HELLO);
     assert_int_equal(in_child(create_without_descriptors), 0);
     mote_image_unref(image_for_child);
@@ -205,7 +206,7 @@ static void failing_release(void *context, void *block)
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     size_t n_descriptors = 0;
     bool is_through = false;
     for (size_t n = 0; n < 200 && !is_through; n++) {
@@ -217,7 +218,7 @@ static void test_every_allocation_may_fail(void **state)
         const mote_value text = mote_str("x");
         mote_status status = mote_image_open(HELLO, &allocator, &image, &last_error);
         if (status == MOTE_OK)
-            status = mote_sandbox_create(image, NULL, &sandbox, &last_error);
+            status = mote_sandbox_create(image, for_test(NULL), &sandbox, &last_error);
         if (status == MOTE_OK)
             status = mote_sandbox_init(sandbox, &last_error);
         if (status == MOTE_OK)
@@ -240,7 +241,7 @@ static void test_every_allocation_may_fail(void **state)
 static void test_states_are_checked(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_CREATED);
     assert_status(call_void(sandbox, "Nothing"), MOTE_E_STATE);
@@ -277,7 +278,7 @@ struct startup {
 static void test_failures_while_the_guest_initialises(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const struct startup startups[] = {
         {"crash", MOTE_E_GUEST_FAULT}, {"abort", MOTE_E_GUEST_ABORT},
         {"fail", MOTE_E_GUEST_ERROR},  {"spin", MOTE_E_TIME_LIMIT},
@@ -292,7 +293,8 @@ static void test_failures_while_the_guest_initialises(void **state)
         mote_sandbox *sandbox = NULL;
         snprintf(path, sizeof(path), "%s/tests/guests/startup-%s.elf", MOTE_BUILD_DIR,
                  startups[i].image);
-        assert_status(mote_open(path, &config, &sandbox, &last_error), startups[i].status);
+        assert_status(mote_open(path, for_test(&config), &sandbox, &last_error),
+                      startups[i].status);
         assert_null(sandbox);
         sandbox = create_sandbox(path, &config);
         assert_status(mote_sandbox_init(sandbox, &last_error), startups[i].status);
@@ -307,7 +309,7 @@ static void test_failures_while_the_guest_initialises(void **state)
 static void test_host_calls_in_init_when_configured(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     int n_calls = 0;
     mote_config config = MOTE_CONFIG_INIT;
     config.host_calls_in_init = true;
@@ -326,7 +328,7 @@ static void test_host_calls_in_init_when_configured(void **state)
 static void test_stats_count(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_hello_with_host(NULL);
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
     const mote_value arg = mote_i32(1);
@@ -350,7 +352,8 @@ static void test_driver_reports(void **state)
     assert_ok(mote_driver_examine(0, &report, &last_error));
     assert_string_equal(report.name, "kvm");
     assert_true(report.is_hardware);
-    assert_int_equal(report.works, has_kvm());
+    if (strcmp(test_driver(), report.name) == 0)
+        assert_int_equal(report.works, has_driver());
     assert_true(!report.works || (report.create_ns > 0 && report.call_ns > 0));
     assert_status(mote_driver_examine(0, NULL, &last_error), MOTE_E_ARGUMENT);
     assert_status(mote_driver_examine(99, &report, &last_error), MOTE_E_ARGUMENT);
@@ -383,7 +386,7 @@ static void use_after_fork(void)
     if (mote_sandbox_destroy(inherited) != MOTE_OK)
         _exit(7);
     mote_sandbox *own = NULL;
-    if (mote_sandbox_create(image_for_child, NULL, &own, &err) != MOTE_OK)
+    if (mote_sandbox_create(image_for_child, for_test(NULL), &own, &err) != MOTE_OK)
         _exit(8);
     if (mote_sandbox_init(own, &err) != MOTE_OK)
         _exit(9);
@@ -395,9 +398,10 @@ static void use_after_fork(void)
 static void test_a_forked_child_cannot_use_a_sandbox_but_make_one(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     image_for_child = open_image(HELLO);
-    assert_ok(mote_sandbox_create(image_for_child, NULL, &sandbox_for_child, &last_error));
+    assert_ok(
+        mote_sandbox_create(image_for_child, for_test(NULL), &sandbox_for_child, &last_error));
     assert_ok(mote_sandbox_init(sandbox_for_child, &last_error));
     assert_ok(call_void(sandbox_for_child, "Nothing"));
     assert_int_equal(in_child(use_after_fork), 0);
@@ -409,13 +413,13 @@ static void test_a_forked_child_cannot_use_a_sandbox_but_make_one(void **state)
 static void test_sandboxes_and_image_go_in_any_order(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     for (int order = 0; order < 3; order++) {
         mote_image *image = open_image(HELLO);
         mote_sandbox *a = NULL;
         mote_sandbox *b = NULL;
-        assert_ok(mote_sandbox_create(image, NULL, &a, &last_error));
-        assert_ok(mote_sandbox_create(image, NULL, &b, &last_error));
+        assert_ok(mote_sandbox_create(image, for_test(NULL), &a, &last_error));
+        assert_ok(mote_sandbox_create(image, for_test(NULL), &b, &last_error));
         if (order == 0)
             mote_image_unref(image);
         assert_ok(mote_sandbox_init(b, &last_error));
@@ -433,7 +437,7 @@ static void test_sandboxes_and_image_go_in_any_order(void **state)
 static void live_and_die(mote_image *image)
 {
     mote_sandbox *sandbox = NULL;
-    assert_ok(mote_sandbox_create(image, NULL, &sandbox, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(NULL), &sandbox, &last_error));
     assert_ok(mote_sandbox_init(sandbox, &last_error));
     assert_ok(call_void(sandbox, "Nothing"));
     mote_sandbox_destroy(sandbox);
@@ -442,7 +446,7 @@ static void live_and_die(mote_image *image)
 static void test_nothing_is_left_of_a_hundred_sandboxes(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_image *image = open_image(HELLO);
     for (int i = 0; i < 5; i++)
         live_and_die(image);

@@ -21,7 +21,7 @@ static uint64_t now_us(void)
 static void test_an_endless_call_ends_at_its_limit(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 30000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
@@ -39,7 +39,7 @@ static void test_an_endless_call_ends_at_its_limit(void **state)
 static void test_there_is_a_limit_by_default(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     assert_status(call_void(sandbox, "Spin"), MOTE_E_TIME_LIMIT);
     assert_int_equal(last_error.limit.limit_us, 1000000);
@@ -50,7 +50,7 @@ static void test_there_is_a_limit_by_default(void **state)
 static void test_limits_of_different_lengths_share_a_thread(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config brief = MOTE_CONFIG_INIT;
     brief.time_limit_us = 5000;
     mote_sandbox *patient = open_sandbox(HELLO, NULL);
@@ -80,7 +80,7 @@ static mote_status sleep_long(void *context, const mote_value *args, size_t n_ar
 static void test_a_host_function_past_the_limit_is_named(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 10000;
     config.cancel_wait_us = 10000;
@@ -88,7 +88,7 @@ static void test_a_host_function_past_the_limit_is_named(void **state)
     mote_sandbox *sandbox = NULL;
     const mote_host_function function = {
         .name = "Nothing", .fn = sleep_long, .returns = MOTE_TYPE_VOID};
-    assert_ok(mote_sandbox_create(image, &config, &sandbox, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(&config), &sandbox, &last_error));
     mote_image_unref(image);
     assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
     assert_ok(mote_sandbox_init(sandbox, &last_error));
@@ -109,7 +109,7 @@ static void *cancel_soon(void *sandbox)
 static void test_a_cancel_from_another_thread_ends_the_call(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 60000000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
@@ -126,13 +126,13 @@ static void test_a_cancel_from_another_thread_ends_the_call(void **state)
 static void test_a_cancel_ends_an_initialisation(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.init_limit_us = 60000000;
     mote_image *image = open_image(MOTE_BUILD_DIR "/tests/guests/startup-spin.elf");
     mote_sandbox *sandbox = NULL;
     pthread_t thread;
-    assert_ok(mote_sandbox_create(image, &config, &sandbox, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(&config), &sandbox, &last_error));
     mote_image_unref(image);
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, sandbox), 0);
     assert_status(mote_sandbox_init(sandbox, &last_error), MOTE_E_CANCELLED);
@@ -162,7 +162,7 @@ static void *cancel_often(void *value)
 static void test_cancels_at_any_moment_hit_only_the_running_call(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *witness = open_sandbox(HELLO, NULL);
     size_t n_cancelled = 0;
     for (int round = 0; round < 50; round++) {
@@ -193,7 +193,7 @@ static void *spin_in(void *sandbox)
 static void test_two_threads_at_once_are_refused(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 200000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
@@ -243,13 +243,13 @@ static void *call_in_turn(void *offset)
 static void test_two_sandboxes_two_threads(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     for (size_t order = 0; order < 2; order++) {
         mote_image *image = open_image(HELLO);
         pthread_t threads[2];
         for (size_t i = 0; i < 2; i++) {
             pthread_mutex_init(&turns.locks[i], NULL);
-            assert_ok(mote_sandbox_create(image, NULL, &turns.sandboxes[i], &last_error));
+            assert_ok(mote_sandbox_create(image, for_test(NULL), &turns.sandboxes[i], &last_error));
             assert_ok(mote_sandbox_init(turns.sandboxes[i], &last_error));
         }
         mote_image_unref(image);
@@ -269,7 +269,7 @@ static void *create_call_destroy(void *image)
 {
     for (int i = 0; i < 10; i++) {
         mote_sandbox *sandbox = NULL;
-        if (mote_sandbox_create(image, NULL, &sandbox, NULL) != MOTE_OK ||
+        if (mote_sandbox_create(image, for_test(NULL), &sandbox, NULL) != MOTE_OK ||
             mote_sandbox_init(sandbox, NULL) != MOTE_OK ||
             mote_call(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, NULL) != MOTE_OK ||
             mote_sandbox_destroy(sandbox) != MOTE_OK)
@@ -281,7 +281,7 @@ static void *create_call_destroy(void *image)
 static void test_threads_create_from_one_image(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_image *image = open_image(HELLO);
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++)
@@ -317,7 +317,7 @@ static void *send_signals(void *target)
 static void test_signals_of_the_application_do_no_harm(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 100000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
@@ -339,7 +339,7 @@ static void test_signals_of_the_application_do_no_harm(void **state)
 static void test_a_blocked_pending_signal_does_no_harm(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
     sigset_t blocked;
     const struct timespec no_wait = {0, 0};
@@ -359,7 +359,7 @@ static void test_a_blocked_pending_signal_does_no_harm(void **state)
 static void test_a_thread_is_left_as_it_was(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     sigset_t before;
     sigset_t after;
     const int number = SIGRTMIN + MOTE_SIGNAL_ABOVE_SIGRTMIN;

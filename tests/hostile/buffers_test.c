@@ -41,7 +41,7 @@ static const struct exchange exchanges[] = {
 static void test_a_message_of_another_kind_is_refused(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     size_t n_wrong = 0;
     for (size_t i = 0; i < COUNT(exchanges); i++) {
         const mote_value args[] = {mote_u32(exchanges[i].kind), mote_u32(exchanges[i].port)};
@@ -63,7 +63,7 @@ static void test_a_message_of_another_kind_is_refused(void **state)
 static void test_an_early_success_confuses_the_guest_alone(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value args[] = {mote_u32(RESULT), mote_u32(MT_PORT_DONE)};
     const mote_value text = mote_str("witness");
     mote_sandbox *sandbox = new_offender(NULL);
@@ -81,7 +81,7 @@ static void test_an_early_success_confuses_the_guest_alone(void **state)
 static void test_residue_does_not_reach_the_next_call(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint32_t bytes[] = {0x00, 0x01, 0x5A, 0xFF};
     mote_sandbox *sandbox = new_offender(NULL);
     for (size_t i = 0; i < COUNT(bytes); i++) {
@@ -108,7 +108,7 @@ static mote_status answer_42(void *context, const mote_value *args, size_t n_arg
 static void test_an_answer_finds_its_place_over_ruins(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_host_function function = {
         .name = "Answer", .fn = answer_42, .returns = MOTE_TYPE_I32};
     for (uint32_t way = 0; way < 3; way++) {
@@ -130,7 +130,7 @@ static void test_an_answer_finds_its_place_over_ruins(void **state)
 static void test_abort_text_is_capped_and_escaped(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint32_t lengths[] = {0, 1, 1022, 1023, 1024};
     static const uint32_t bytes[] = {'a', 0x1B, '\n', 0x80, 0xFF};
     static const uint32_t codes[] = {0, 1, 255};
@@ -154,7 +154,7 @@ static void test_abort_text_is_capped_and_escaped(void **state)
 static void test_panic_text_without_an_abort_says_nothing(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value leave[] = {mote_u32(100), mote_u32('z'), mote_u32(256)};
     mote_sandbox *sandbox = new_offender(NULL);
     mote_sandbox *other = new_offender(NULL);
@@ -173,7 +173,7 @@ static void test_panic_text_without_an_abort_says_nothing(void **state)
 static void test_a_claimed_exception_is_only_text(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const mote_value args[] = {mote_u32(14), mote_str("vector 14 (#PF), null pointer: rip 0x0")};
     mote_sandbox *sandbox = new_offender(NULL);
     mote_status status = provoke(sandbox, "Abort", args, 2);
@@ -217,7 +217,7 @@ static void drop_print(void *context, const char *text, size_t len_bytes)
 static void test_random_messages_are_refused_or_mean_something(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     size_t n_refused = 0;
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 100000;

@@ -169,7 +169,7 @@ static void commit(const struct misdeed *misdeed, mote_sandbox *witness)
 static void test_each_misdeed_is_named_and_contained(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *witness = open_sandbox(HOSTILE, NULL);
     for (size_t i = 0; i < N_MISDEEDS; i++)
         commit(&misdeeds[i], witness);
@@ -180,7 +180,7 @@ static void test_each_misdeed_is_named_and_contained(void **state)
 static void test_every_software_interrupt(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *witness = open_sandbox(HOSTILE, NULL);
     for (uint32_t vector = 0; vector < 256; vector++) {
         const mote_value arg = mote_u32(vector);
@@ -198,7 +198,7 @@ static void test_every_software_interrupt(void **state)
 static void test_a_corrupted_peb_does_not_reach_the_host(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint64_t values[] = {0, 1, 0x1000, UINT64_MAX, 1ull << 63, 0x200000};
     for (uint32_t field = 0; field < 23; field++) {
         for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -214,7 +214,7 @@ static void test_a_corrupted_peb_does_not_reach_the_host(void **state)
 static void test_a_corrupted_input_buffer_is_rebuilt(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
     for (int i = 0; i < 3; i++) {
         assert_ok(call_void(sandbox, "CorruptInput"));
@@ -226,7 +226,7 @@ static void test_a_corrupted_input_buffer_is_rebuilt(void **state)
 static void test_a_returned_error_does_not_poison(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
     const mote_value args[] = {mote_u32(77), mote_str("mine")};
     assert_status(mote_call(sandbox, "ReturnError", args, 2, MOTE_TYPE_VOID, NULL, &last_error),

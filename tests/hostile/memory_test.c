@@ -118,7 +118,7 @@ static void check_tables(const mote_config *config)
 static void test_page_tables_reach_the_sandbox_and_nothing_else(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config large = MOTE_CONFIG_INIT;
     large.heap_bytes = 64 << 20;
     large.output_bytes = 5 << 20;
@@ -154,7 +154,7 @@ static void try(const mote_region *region, uint64_t address, size_t access)
 static void test_each_region_allows_what_its_rights_say(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_region regions[MAX_REGIONS];
     size_t n = 0;
     size_t n_guards = 0;
@@ -174,7 +174,7 @@ static void test_each_region_allows_what_its_rights_say(void **state)
 static void test_there_is_nothing_elsewhere(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint64_t addresses[] = {0x10000,
                                          0xA0000,
                                          0xFFFFF,
@@ -229,7 +229,7 @@ static void try_wide(uint64_t address, uint32_t len_bytes, mote_status wanted)
 static void test_accesses_across_an_edge_fault_whole(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     const struct {
         uint64_t edge;
         mote_status status;
@@ -278,7 +278,7 @@ static bool is_forbidden(volatile uint8_t *at, bool is_write)
 static void test_the_host_mapping_lies_between_guards(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = new_offender(NULL);
     const struct mt_window *window = &sandbox->buffers.window;
     const struct mt_kvm_prepared *prepared = sandbox->template->prepared;
@@ -313,7 +313,7 @@ static bool child_survives_reading(const volatile uint8_t *at)
 static void test_a_forked_child_has_none_of_the_guest(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = new_offender(NULL);
     assert_false(child_survives_reading(sandbox->buffers.window.host));
     assert_false(child_survives_reading((const uint8_t *)sandbox->machine->run));
@@ -325,7 +325,7 @@ static void test_a_forked_child_has_none_of_the_guest(void **state)
 static void test_what_one_sandbox_writes_is_not_in_another(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *writer = new_offender(NULL);
     mote_sandbox *other = new_offender(NULL);
     const struct mt_window *window = &other->buffers.window;

@@ -41,7 +41,7 @@ static bool is_in_abi(uint32_t port)
 static void test_the_bitmap_denies_every_other_port(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_sandbox *sandbox = new_offender(NULL);
     const struct mt_kvm_prepared *prepared = sandbox->template->prepared;
     const struct kvm_segment *task = &sandbox->machine->ring3.tr;
@@ -70,7 +70,7 @@ static mote_status use_port(mote_sandbox *sandbox, uint32_t port, uint32_t way, 
 static void test_other_ports_fault_in_every_way(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint32_t ports[] = {0,     0x20,  0x60,  0x64,   0x80,   98,     100,  103,
                                      105,   0xCF8, 0xCFC, 0x3F8,  0x510,  0x5658, 0xFF, 0x100,
                                      0x1CE, 0x402, 0x604, 0x7FFF, 0x8000, 0xFFFF};
@@ -105,7 +105,7 @@ static bool is_refusal(mote_status status, uint32_t port, uint32_t way)
 static void test_own_ports_take_single_bytes_only(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const uint32_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
     static const uint32_t counts[] = {1, 2, 1024, 65536};
     for (size_t i = 0; i < COUNT(ports) * COUNT(counts); i++) {
@@ -166,7 +166,7 @@ static mote_config config_that_hears(struct heard *heard, uint64_t time_limit_us
 static void test_floods_end_at_the_limit_and_leave_nothing(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const char *const floods[] = {"LogForever", "PrintForever", "HostCallForever"};
     for (size_t i = 0; i < COUNT(floods); i++) {
         struct heard heard = {0};
@@ -196,7 +196,7 @@ struct records {
 static void test_records_are_counted_and_judged(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     static const struct records tries[] = {
         {1, 0, MT_LOG_LEVEL_ERROR, MOTE_OK, ""},
         {1, 1, MT_LOG_LEVEL_TRACE, MOTE_OK, ""},
@@ -236,7 +236,7 @@ static const char *const loops[] = {"jump to itself", "pause", "string instructi
 static void test_loops_of_every_kind_end_at_the_limit(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 30000;
     for (uint32_t kind = 0; kind < COUNT(loops); kind++) {

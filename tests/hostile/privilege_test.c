@@ -111,7 +111,7 @@ static bool is_listed(int outcome, const int *outcomes)
 static void test_each_instruction_ends_as_ring_3_demands(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     size_t n_wrong = 0;
     for (size_t i = 0; i < COUNT(animals); i++) {
         const mote_value name = mote_str(animals[i].name);

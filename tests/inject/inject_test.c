@@ -151,7 +151,7 @@ static mote_status walk(mote_image **image, mote_sandbox **sandbox)
     const mote_value text = mote_str("x");
     mote_status status = mote_image_open(HELLO, NULL, image, &last_error);
     if (status == MOTE_OK)
-        status = mote_sandbox_create(*image, NULL, sandbox, &last_error);
+        status = mote_sandbox_create(*image, for_test(NULL), sandbox, &last_error);
     if (status == MOTE_OK)
         status = mote_sandbox_register(*sandbox, &function, &last_error);
     if (status == MOTE_OK)
@@ -216,14 +216,14 @@ static void fail_each_once(int with_errno)
 static void test_every_system_call_may_fail_for_want_of_memory(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     fail_each_once(ENOMEM);
 }
 
 static void test_every_system_call_may_be_forbidden(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     fail_each_once(EPERM);
 }
 
@@ -231,7 +231,7 @@ static void test_every_system_call_may_be_forbidden(void **state)
 static void test_the_first_sandbox_of_a_process(void **state)
 {
     (void)state;
-    NEEDS_KVM();
+    NEEDS_DRIVER();
     for (size_t n = 0; n < 60; n++) {
         pid_t child = fork();
         assert_true(child >= 0);
