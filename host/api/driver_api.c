@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *mote_driver_name(size_t index)
+{
+    const struct mt_driver *driver = mt_driver_at(index);
+    return driver != NULL ? driver->name : NULL;
+}
+
 /* A driver whose test guest does not run does not work, whatever it said before. */
 static void measure(const struct mt_driver *driver, mote_driver_report *report)
 {

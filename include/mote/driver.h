@@ -30,6 +30,16 @@ typedef struct mote_driver_report {
 } mote_driver_report;
 
 /**
+ * Return the name of a driver, by index from 0 in order of preference.
+ *
+ * Units: none.
+ * Owner: the library; the text lives as long as the library is loaded.
+ * Threads: any.
+ * Errors: none; NULL past the last driver.
+ */
+const char *mote_driver_name(size_t index);
+
+/**
  * Examine a driver on this host, by index from 0.
  *
  * Opens and closes what the driver needs, and measures it with a guest of a few instructions, which

@@ -331,7 +331,7 @@ static void test_signals_of_the_application_do_no_harm(void **state)
     pthread_join(thread, NULL);
     sigaction(SIGUSR1, &before, NULL);
     assert_true(last_error.limit.elapsed_us >= 100000);
-    assert_true(atomic_load(&n_handled) > 10);
+    assert_true(atomic_load(&n_handled) > 0);
     mote_sandbox_destroy(sandbox);
 }
 

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Names a driver, as --driver does. */
+#define DRIVER_VARIABLE "MOTE_DRIVER"
+
 static MOTE_PRINTF(2, 3) void say(const struct session *session, const char *format, ...)
 {
     if (!session->options->verbose)
@@ -37,17 +40,26 @@ static mote_status check_function_name(const char *name, mote_error *err)
 static mote_status check_driver_name(const char *name, mote_error *err)
 {
     char known[128] = "";
-    mote_driver_report report = {.struct_size = sizeof(report)};
+    const char *driver;
     if (name == NULL)
         return MOTE_OK;
-    for (size_t i = 0; mote_driver_examine(i, &report, NULL) == MOTE_OK; i++) {
-        if (strcmp(report.name, name) == 0)
+    for (size_t i = 0; (driver = mote_driver_name(i)) != NULL; i++) {
+        if (strcmp(driver, name) == 0)
             return MOTE_OK;
-        text_append(known, sizeof(known), " %s", report.name);
+        text_append(known, sizeof(known), " %s", driver);
     }
     (void)usage_fail(err, name, "no driver \"%s\"; there are:%s", name, known);
     err->code = MOTE_E_DRIVER;
     return err->code;
+}
+
+/* --driver, or else the environment. */
+static const char *wanted_driver(const struct options *options)
+{
+    const char *from_environment = getenv(DRIVER_VARIABLE);
+    if (options->driver != NULL || from_environment == NULL || from_environment[0] == '\0')
+        return options->driver;
+    return from_environment;
 }
 
 static mote_status parse_words(struct session *session, mote_error *err)
@@ -55,7 +67,7 @@ static mote_status parse_words(struct session *session, mote_error *err)
     const struct options *options = session->options;
     mote_status status = check_function_name(options_function(options), err);
     if (status == MOTE_OK)
-        status = check_driver_name(options->driver, err);
+        status = check_driver_name(wanted_driver(options), err);
     if (status == MOTE_OK)
         status =
             arguments_parse(&session->arguments, options->words + 2, options->n_words - 2, err);
@@ -72,6 +84,29 @@ static void say_image(const struct session *session)
         facts.file_bytes, guest_file_abi_name(&facts, abi), facts.n_functions);
 }
 
+/* Why the first driver, the hardware one, was not used. */
+static void say_why_not_hardware(const char *used)
+{
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    if (mote_driver_examine(0, &report, NULL) != MOTE_OK || report.works)
+        return;
+    fprintf(stderr, "mote: note: isolation by driver %s, not by hardware: %s: %s\n", used,
+            report.name, report.reason);
+}
+
+/* Whoever runs a guest is told when its isolation does not rest on a hypervisor. */
+static void say_isolation(const struct session *session)
+{
+    const char *used = mote_sandbox_driver(session->sandbox);
+    if (strcmp(used, mote_driver_name(0)) == 0)
+        return;
+    if (wanted_driver(session->options) != NULL)
+        fprintf(stderr, "mote: note: isolation by driver %s, not by hardware, as was asked\n",
+                used);
+    else
+        say_why_not_hardware(used);
+}
+
 static mote_status start(struct session *session, mote_error *err)
 {
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
@@ -79,6 +114,7 @@ static mote_status start(struct session *session, mote_error *err)
         mote_sandbox_create(session->image, &session->config, &session->sandbox, err);
     if (status != MOTE_OK)
         return status;
+    say_isolation(session);
     say(session, "created a sandbox with driver %s", mote_sandbox_driver(session->sandbox));
     status = mote_sandbox_init(session->sandbox, err);
     if (status == MOTE_OK)
@@ -105,6 +141,8 @@ static void configure(struct session *session)
     const struct options *options = session->options;
     size_t input_bytes = arguments_input_bytes(&session->arguments, options_function(options));
     session->config = options_config(options, input_bytes);
+    session->config.driver = wanted_driver(options);
+    session->config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
     guest_output_init(&session->output, (mote_log_level)options->log);
     session->config.log = guest_output_log;
     session->config.log_context = &session->output;
