@@ -12,8 +12,7 @@ from pathlib import Path
 import declarations
 import tree
 
-# The loader is a part of the C library; it gives thread-local variables.
-ALLOWED_NEEDS = {"libc.so.6", "ld-linux-x86-64.so.2"}
+ALLOWED_NEEDS = {"libc.so.6"}
 SONAME = "libmote.so.0"
 LARGEST_STRIPPED_BYTES = 300 << 10
 ARCHIVE_PREFIXES = ("mote_", "mt_")
