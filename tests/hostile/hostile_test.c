@@ -9,7 +9,11 @@
 
 #define HOSTILE MOTE_BUILD_DIR "/guests/hostile.elf"
 
-/* Vectors may differ between kinds of KVM: as many as are listed, -1 ends them. */
+/* A refused system call has no vector where guests run in a process. */
+#define NO_VECTOR (-1)
+#define END (-2)
+
+/* Vectors may differ between drivers and kinds of KVM: as many as are listed, END ends them. */
 struct misdeed {
     const char *function;
     size_t n_args;
@@ -93,7 +97,7 @@ static const struct misdeed misdeeds[] = {
     PRIVILEGED("invlpg"),
     PRIVILEGED("wbinvd"),
     PRIVILEGED("swapgs"),
-    {"Syscall", NO_ARGS, FAULT("syscall instruction", 14, 6)},
+    {"Syscall", NO_ARGS, FAULT("syscall instruction", 14, 6, NO_VECTOR)},
     {"Breakpoint", NO_ARGS, FAULT("breakpoint", 3)},
     {"TrapFlag", NO_ARGS, FAULT("debug trap", 1)},
     {"BadStack", NO_ARGS, FAULT(NULL, 12, 13, 14)},
@@ -129,7 +133,7 @@ static const struct misdeed misdeeds[] = {
 
 static bool is_listed(int vector, const int *vectors)
 {
-    for (size_t i = 0; vectors[i] != -1; i++) {
+    for (size_t i = 0; vectors[i] != END; i++) {
         if (vectors[i] == vector)
             return true;
     }
