@@ -13,6 +13,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* Signals that may come one after the other while a VM is made. */
+#define MAX_CREATE_TRIES 1000u
+
 enum slot { SLOT_MONITOR, SLOT_TABLES, SLOT_SHARED, SLOT_PRIVATE };
 
 /* ---- Private memory ---- */
@@ -143,6 +146,19 @@ static void keep_code_unpatched(const struct mt_machine *machine)
 #endif
 }
 
+/* KVM registers with the process's memory as it makes a VM, and gives up at any signal, whoever
+ * handles it: an application with a profiler's timer would see one creation in a few fail. */
+static int create_vm(int kvm_fd)
+{
+    int vm_fd = -1;
+    for (unsigned n_tries = 0; n_tries < MAX_CREATE_TRIES; n_tries++) {
+        vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+        if (vm_fd >= 0 || errno != EINTR)
+            break;
+    }
+    return vm_fd;
+}
+
 static mote_status make_vcpu(struct mt_machine *machine, mote_error *err)
 {
     machine->vcpu_fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, 0);
@@ -171,7 +187,7 @@ mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t 
         status = populate_regions(machine, err);
     }
     if (status == MOTE_OK) {
-        machine->vm_fd = ioctl(prepared->kvm_fd, KVM_CREATE_VM, 0);
+        machine->vm_fd = create_vm(prepared->kvm_fd);
         if (machine->vm_fd < 0)
             status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_CREATE_VM");
     }
