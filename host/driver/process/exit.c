@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum {
+    VECTOR_INVALID_OPCODE = 6,
     VECTOR_GENERAL_PROTECTION = 13,
     VECTOR_PAGE_FAULT = 14,
 };
@@ -138,9 +139,13 @@ static void read_exception(struct mt_machine *machine, struct mt_exit *out)
 {
     const struct mt_frame *frame = &machine->frame;
     fault(out, frame->vector, frame->error_code, frame->rip, frame->rsp);
-    if (frame->vector == VECTOR_PAGE_FAULT)
+    /* The kernel also sends this one of itself, and leaves an old vector: for its calls of uprobes,
+     * which pass by all filters. */
+    if (frame->signal == SIGILL)
+        fault(out, VECTOR_INVALID_OPCODE, 0, frame->rip, frame->rsp);
+    else if (frame->vector == VECTOR_PAGE_FAULT)
         read_page_fault(machine, out);
-    if (frame->vector == VECTOR_GENERAL_PROTECTION && frame->error_code == 0)
+    else if (frame->vector == VECTOR_GENERAL_PROTECTION && frame->error_code == 0)
         mt_process_read_port(machine, out);
 }
 

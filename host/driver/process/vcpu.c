@@ -26,9 +26,10 @@
 #define NEAR_NS 30000000ull       /* a few ticks */
 #define PATIENCE_NS 1000000000ull /* with a child that was told to stop */
 #define NS_PER_S 1000000000ull
-#define EXACT_NS 1000000ull /* below this ppoll() is as late as its thread's slack, and no later \
-                             */
-#define SLACK_PART 128u     /* and above no later than this part of the time: prctl(2), select(2) */
+#define EXACT_NS \
+    1000000ull          /* below this ppoll() is as late as its thread's slack, and no later \
+                         */
+#define SLACK_PART 128u /* and above no later than this part of the time: prctl(2), select(2) */
 
 #define FLAGS_RESERVED 0x2u
 #define FLAGS_TRAP 0x100u

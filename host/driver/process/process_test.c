@@ -1,0 +1,839 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process driver by itself: what a child has and can do, what becomes of it when it is killed
+ * or when its host is, and what the host notices of all this.
+ */
+#include "abi/ports.h"
+#include "host/driver/process/process_internal.h"
+#include "host/os/clock.h"
+#include <mote/image.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CODE MT_BASE_ADDRESS
+#define DATA (CODE + 0x1000)
+#define CONSTANT (DATA + 0x2000)
+#define STACK (CONSTANT + 0x1000)
+#define STACK_END (STACK + 0x1000)
+#define MS 1000000ull
+
+#define READ MOTE_RIGHT_READ
+#define RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)
+#define RX (MOTE_RIGHT_READ | MOTE_RIGHT_EXECUTE)
+
+#define N_CALLS 600u /* more than any table has */
+#define X32_BIT 0x40000000u
+#define WAIT_PLACE (MT_PROCESS_KEEP + MT_KEEP_WAIT)
+
+/* ---- A sandbox of few pages ---- */
+
+struct fixture {
+    uint8_t *code;
+    struct mt_region regions[4];
+    struct mt_plan plan;
+    mote_allocator allocator;
+    void *prepared;
+    struct mt_machine *machine;
+    struct mt_window window;
+    uint64_t deadline_ns;
+};
+
+static struct fixture fixture;
+static char reason[256];
+
+static int find_out(void **state)
+{
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    (void)state;
+    mt_driver_process.examine(&report);
+    if (!report.works)
+        snprintf(reason, sizeof(reason), "%s", report.reason);
+    return 0;
+}
+
+#define SKIP_WITHOUT_DRIVER() \
+    if (reason[0] != '\0') { \
+        print_message("skipped: %s\n", reason); \
+        skip(); \
+    }
+
+static void init_plan(struct fixture *f, const void *code, size_t len_bytes)
+{
+    memset(f, 0, sizeof(*f));
+    f->code = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(f->code, 0xCC, 0x1000);
+    memcpy(f->code, code, len_bytes);
+    const struct mt_region regions[] = {
+        {"code", CODE, 0x1000, RX, MT_BACKING_SHARED, f->code, false, 0, 0},
+        {"data", DATA, 0x2000, RW, MT_BACKING_PRIVATE, NULL, false, 0, 0x1000},
+        {"constant", CONSTANT, 0x1000, READ, MT_BACKING_PRIVATE, NULL, false, 0, 0},
+        {"stack", STACK, 0x1000, RW, MT_BACKING_PRIVATE, NULL, false, 0, 0x1000},
+    };
+    memcpy(f->regions, regions, sizeof(regions));
+    f->plan = (struct mt_plan){.regions = f->regions, .n_regions = 4};
+    mt_allocator_set(&f->allocator, NULL);
+}
+
+static mote_status make(struct fixture *f, mote_error *err)
+{
+    return mt_driver_process.create(f->prepared, &f->machine, &f->window, err);
+}
+
+static void load(struct fixture *f, const void *code, size_t len_bytes)
+{
+    mote_error err = {0};
+    init_plan(f, code, len_bytes);
+    if (mt_driver_process.prepare(&f->plan, &f->allocator, &f->prepared, &err) != MOTE_OK ||
+        make(f, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+}
+
+static void unload(struct fixture *f)
+{
+    mt_driver_process.destroy(f->machine, false);
+    mt_driver_process.unprepare(f->prepared);
+    munmap(f->code, 0x1000);
+}
+
+static void start(struct fixture *f, uint64_t rip, uint64_t limit_ns)
+{
+    mote_error err = {0};
+    const struct mt_registers registers = {.rip = rip, .rsp = STACK_END - 0x28};
+    f->deadline_ns = mt_clock_ns() + limit_ns;
+    mt_driver_process.enter(f->machine, &registers);
+    assert_int_equal(mt_driver_process.begin(f->machine, f->deadline_ns, &err), MOTE_OK);
+}
+
+static struct mt_exit run_once(struct fixture *f)
+{
+    struct mt_exit exit;
+    mote_error err = {0};
+    if (mt_driver_process.run(f->machine, &exit, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+    return exit;
+}
+
+static struct mt_exit run_on(struct fixture *f)
+{
+    struct mt_exit exit;
+    do
+        exit = run_once(f);
+    while (exit.kind == MT_EXIT_INTERRUPTED && mt_clock_ns() < f->deadline_ns);
+    return exit;
+}
+
+static uint8_t *guest_bytes(struct fixture *f, uint64_t address)
+{
+    return f->window.host + (address - f->window.start);
+}
+
+/* mov $104, %edx; 1: out %al, %dx; jmp 1b */
+static const uint8_t answers[] = {0xBA, MT_PORT_DONE, 0, 0, 0, 0xEE, 0xEB, 0xFD};
+static const uint8_t loops[] = {0xEB, 0xFE};
+
+static void assert_answers(struct fixture *f)
+{
+    start(f, CODE, 5000 * MS);
+    struct mt_exit exit = run_on(f);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    assert_int_equal(exit.port.number, MT_PORT_DONE);
+}
+
+/* The process behind a pidfd, as the kernel tells. 0 when it is gone. */
+static int pid_of(int pidfd)
+{
+    char path[64];
+    char line[128];
+    int pid = 0;
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    while (fgets(line, sizeof(line), stream) != NULL)
+        sscanf(line, "Pid: %d", &pid);
+    fclose(stream);
+    return pid > 0 ? pid : 0;
+}
+
+static size_t count_entries(const char *path)
+{
+    size_t n = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        n += entry->d_name[0] != '.';
+    closedir(folder);
+    return n;
+}
+
+static size_t count_lines(const char *path)
+{
+    size_t n = 0;
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    for (int c = fgetc(stream); c != EOF; c = fgetc(stream))
+        n += c == '\n';
+    fclose(stream);
+    return n;
+}
+
+/* ---- What a child has ---- */
+
+static void test_a_child_has_no_descriptor(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    char path[64];
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    snprintf(path, sizeof(path), "/proc/%d/fd", pid_of(fixture.machine->child));
+    if (geteuid() == 0)
+        assert_int_equal(count_entries(path), 0);
+    unload(&fixture);
+}
+
+static bool is_allowed(unsigned long first, unsigned long end, const char *rights)
+{
+    static const struct {
+        unsigned long start;
+        unsigned long len_bytes;
+        const char *rights;
+    } allowed[] = {
+        {CODE, 0x1000, "r-xs"},
+        {DATA, 0x2000, "rw-s"},
+        {CONSTANT, 0x1000, "r--s"},
+        {STACK, 0x1000, "rw-s"},
+        {MT_STUB_PAGE, 0x1000, "r-xp"},
+        {MT_PROCESS_KEEP, MT_PROCESS_KEEP_BYTES, "r-xp"},
+        {MT_PROCESS_TO, MT_PROCESS_TO_BYTES, "r--s"},
+        {MT_PROCESS_FROM, MT_PROCESS_FROM_BYTES, "rw-s"},
+    };
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+        if (first == allowed[i].start && end - first == allowed[i].len_bytes)
+            return strcmp(rights, allowed[i].rights) == 0;
+    }
+    return false;
+}
+
+/* Neither stack nor heap nor vdso. The vsyscall page is the kernel's, and in every process. */
+static void test_a_child_maps_its_guest_and_the_stub(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    char path[64];
+    char line[256];
+    size_t n = 0;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid_of(fixture.machine->child));
+    FILE *maps = fopen(path, "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long first;
+        unsigned long end;
+        char rights[8];
+        if (strstr(line, "[vsyscall]") != NULL)
+            continue;
+        assert_int_equal(sscanf(line, "%lx-%lx %7s", &first, &end, rights), 3);
+        if (!is_allowed(first, end, rights))
+            fail_msg("%s", line);
+        n++;
+    }
+    fclose(maps);
+    if (geteuid() == 0)
+        assert_int_equal(n, 8);
+    unload(&fixture);
+}
+
+static void assert_status_line(const char *status, const char *line)
+{
+    if (strstr(status, line) == NULL)
+        fail_msg("no line %s in %s", line, status);
+}
+
+static void test_a_child_can_gain_nothing(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    char path[64];
+    char status[4096];
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    snprintf(path, sizeof(path), "/proc/%d/status", pid_of(fixture.machine->child));
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    status[fread(status, 1, sizeof(status) - 1, stream)] = '\0';
+    fclose(stream);
+    assert_status_line(status, "\nName:\tmote-guest\n" + 1);
+    assert_status_line(status, "NoNewPrivs:\t1\n");
+    assert_status_line(status, "Seccomp:\t2\n");
+    assert_status_line(status, "Threads:\t1\n");
+    assert_status_line(status, "SigBlk:\t0000000000000000\n");
+    unload(&fixture);
+}
+
+/* ---- What a child can do ---- */
+
+/* The kernel keeps these from filters, for its own trampolines, and kills with SIGILL who makes
+ * them elsewhere. */
+static bool is_probe(uint32_t number)
+{
+    return number == 335 || number == 336;
+}
+
+/* Runs a program that tries one call after the other, its number in EBX. */
+static void assert_all_refused(const uint8_t *code, size_t len_bytes, uint32_t first)
+{
+    load(&fixture, code, len_bytes);
+    memcpy(guest_bytes(&fixture, DATA), &first, sizeof(first));
+    start(&fixture, CODE, 20000 * MS);
+    for (uint32_t i = 0; i <= N_CALLS; i++) {
+        struct mt_exit exit = run_on(&fixture);
+        if (exit.kind == MT_EXIT_FAULT && exit.fault.vector == 6 && is_probe(first + i))
+            continue;
+        if (exit.kind != MT_EXIT_REFUSED)
+            fail_msg("call %u + %u: exit of kind %d", first, i, (int)exit.kind);
+        assert_int_equal(exit.fault.rip, CODE + 9);
+    }
+    unload(&fixture);
+}
+
+static void test_every_system_call_is_refused(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* mov DATA, %ebx; 1: mov %ebx, %eax; syscall; inc %ebx; jmp 1b */
+    static const uint8_t code[] = {0x8B,       0x1C, 0x25, DATA & 0xFF, DATA >> 8 & 0xFF,
+                                   DATA >> 16, 0,    0x89, 0xD8,        0x0F,
+                                   0x05,       0xFF, 0xC3, 0xEB,        0xF8};
+    assert_all_refused(code, sizeof(code), 0);
+    assert_all_refused(code, sizeof(code), X32_BIT);
+    assert_all_refused(code, sizeof(code), UINT32_MAX - N_CALLS);
+}
+
+static void test_every_call_of_32_bits_is_refused(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* The same with int $0x80. */
+    static const uint8_t code[] = {0x8B,       0x1C, 0x25, DATA & 0xFF, DATA >> 8 & 0xFF,
+                                   DATA >> 16, 0,    0x89, 0xD8,        0xCD,
+                                   0x80,       0xFF, 0xC3, 0xEB,        0xF8};
+    assert_all_refused(code, sizeof(code), 0);
+}
+
+/* The waiting call's own number and arguments, from another place. */
+static void test_the_waiting_call_is_refused_elsewhere(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* movabs $TO, %rdi; others zero; mov $202, %eax; syscall */
+    static const uint8_t code[] = {0x48, 0xBF, 0,    0,    1,    0,    0,    0x60, 0,    0,
+                                   0x31, 0xF6, 0x31, 0xD2, 0x45, 0x31, 0xD2, 0x4D, 0x31, 0xC0,
+                                   0x4D, 0x31, 0xC9, 0xB8, 202,  0,    0,    0,    0x0F, 0x05};
+    load(&fixture, code, sizeof(code));
+    start(&fixture, CODE, 1000 * MS);
+    struct mt_exit exit = run_on(&fixture);
+    assert_int_equal(exit.kind, MT_EXIT_REFUSED);
+    assert_int_equal(exit.fault.rip, CODE + sizeof(code) - 2);
+    unload(&fixture);
+}
+
+static void assert_nothing_but_a_fault(const uint8_t *code, size_t len_bytes)
+{
+    load(&fixture, code, len_bytes);
+    start(&fixture, CODE, 1000 * MS);
+    struct mt_exit exit = run_on(&fixture);
+    assert_true(exit.kind == MT_EXIT_REFUSED || exit.kind == MT_EXIT_FAULT);
+    unload(&fixture);
+}
+
+static void test_other_ways_into_the_kernel_are_faults(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* mov $39, %eax; sysenter */
+    static const uint8_t by_sysenter[] = {0xB8, 39, 0, 0, 0, 0x0F, 0x34};
+    /* mov $0xffffffffff600000, %rax; call *%rax: gettimeofday(NULL) on the vsyscall page */
+    static const uint8_t by_vsyscall[] = {0x31, 0xFF, 0x31, 0xF6, 0x48, 0xC7, 0xC0,
+                                          0,    0,    0x60, 0xFF, 0xFF, 0xD0};
+    /* push $0x23; push $CODE + 17; patched to a 32-bit frame; lretl; at 17: int $0x80 */
+    static const uint8_t by_compatibility[] = {0x6A, 0x23, 0xB9, 17,   0,   0x20, 0,
+                                               0x51, 0xC7, 0x44, 0x24, 4,   0x23, 0,
+                                               0,    0,    0xCB, 0xCD, 0x80};
+    assert_nothing_but_a_fault(by_sysenter, sizeof(by_sysenter));
+    assert_nothing_but_a_fault(by_vsyscall, sizeof(by_vsyscall));
+    assert_nothing_but_a_fault(by_compatibility, sizeof(by_compatibility));
+}
+
+/* ---- The stub under attack ---- */
+
+/* Come up again after whatever became of a child. */
+static void renew(struct fixture *f)
+{
+    mote_error err = {0};
+    mt_driver_process.destroy(f->machine, false);
+    f->machine = NULL;
+    if (make(f, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+}
+
+/* Any exit will do, and so will none before the deadline; the next child of the zygote works. */
+static void jump_to(struct fixture *f, uint64_t address)
+{
+    memcpy(guest_bytes(f, DATA), &address, sizeof(address));
+    start(f, CODE + 0x100, 3 * MS);
+    struct mt_exit exit = run_on(f);
+    for (int i = 0; i < 3 && exit.kind != MT_EXIT_DIED && exit.kind != MT_EXIT_INTERRUPTED; i++)
+        exit = run_on(f);
+    if (exit.kind == MT_EXIT_DIED || exit.kind == MT_EXIT_INTERRUPTED)
+        renew(f);
+}
+
+static void test_jumps_into_every_byte_of_the_stub(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    uint8_t code[0x200];
+    struct mt_machine *sibling;
+    struct mt_window window;
+    mote_error err = {0};
+    /* At 0x100: mov $-1, %rax, %rbx, %rdi, %rsi; jmp *DATA */
+    static const uint8_t jumps[] = {
+        0x48,       0xC7, 0xC0, 0xFF, 0xFF, 0xFF,        0xFF,
+        0x48,       0x89, 0xC3, 0x48, 0x89, 0xC7,        0x48,
+        0x89,       0xC6, 0xFF, 0x24, 0x25, DATA & 0xFF, DATA >> 8 & 0xFF,
+        DATA >> 16, 0};
+    memset(code, 0xCC, sizeof(code));
+    memcpy(code, answers, sizeof(answers));
+    memcpy(code + 0x100, jumps, sizeof(jumps));
+    load(&fixture, code, sizeof(code));
+    assert_int_equal(mt_driver_process.create(fixture.prepared, &sibling, &window, &err), MOTE_OK);
+    for (uint64_t i = 0; i < 0x100; i++)
+        jump_to(&fixture, MT_STUB_PAGE + i);
+    for (uint64_t i = 0; i < 0x300; i++)
+        jump_to(&fixture, MT_PROCESS_KEEP + i);
+    for (uint64_t i = 0x300; i < MT_PROCESS_KEEP_BYTES; i += 61)
+        jump_to(&fixture, MT_PROCESS_KEEP + i);
+    renew(&fixture);
+    assert_answers(&fixture);
+    mt_driver_process.destroy(fixture.machine, false);
+    fixture.machine = sibling;
+    fixture.window = window;
+    assert_answers(&fixture);
+    unload(&fixture);
+}
+
+/* What a guest leaves for the host, then it waits. */
+struct forgery {
+    uint64_t is_out;
+    uint64_t is_signal;
+    uint64_t frame; /* offset from MT_PROCESS_FROM */
+    uint64_t vectors;
+    int32_t code;
+    int32_t signal;
+    uint64_t rip;
+    enum mt_exit_kind kind;
+};
+
+#define END MT_PROCESS_FROM_BYTES
+#define SENT 0
+#define FRAME_BYTES ((uint64_t)sizeof(struct mt_frame))
+
+static void test_forged_frames_are_read_within_their_bounds(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const struct forgery forgeries[] = {
+        {0, 0, 0, 0, 0, 0, 0, MT_EXIT_DIED},
+        {2, 2, 0, 0, 0, 0, 0, MT_EXIT_DIED},
+        {0, 1, 0, 0, 0, SIGUSR1, 0, MT_EXIT_DIED},
+        {0, 1, MT_FROM_STACK - 1, 0, 0, SIGUSR1, 0, MT_EXIT_DIED},
+        {0, 1, END - FRAME_BYTES + 1, 0, 0, SIGUSR1, 0, MT_EXIT_DIED},
+        {0, 1, END, 0, 0, SIGUSR1, 0, MT_EXIT_DIED},
+        {0, 1, UINT64_MAX - MT_PROCESS_FROM, 0, 0, SIGUSR1, 0, MT_EXIT_DIED},
+        /* Frames in their place, that say what the guest wants. */
+        {0, 1, END - FRAME_BYTES, 0, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, UINT64_MAX, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, MT_PROCESS_FROM, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, MT_PROCESS_FROM + END - 1, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, MT_PROCESS_FROM + END - 576, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, MT_PROCESS_FROM + 0x3000, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, MT_PROCESS_FROM + 0x3001, SENT, SIGUSR1, CODE, MT_EXIT_INTERRUPTED},
+        {0, 1, 0x2000, 0, 1, SIGSEGV, CODE, MT_EXIT_FAULT},
+        {0, 1, 0x2000, 0, 1, SIGSYS, CODE, MT_EXIT_REFUSED},
+    };
+    uint8_t code[0x200];
+    /* At 0x100: copy DATA + 0x100 to FROM, 0x1f00 bytes; the rest of FROM is 0xFF from 0x2f00 on;
+     * wait. */
+    static const uint8_t forges[] = {
+        0xBE, 0,    0x11, 0x20, 0,                         /* mov $DATA + 0x100, %esi */
+        0x48, 0xBF, 0,    0,    2, 0,    0,    0x60, 0, 0, /* movabs $FROM, %rdi */
+        0xB9, 0x40, 0,    0,    0, 0xF3, 0xA4,             /* mov $0x40, %ecx; rep movsb */
+        0x48, 0x8B, 0x3C, 0x25, 0, 0x10, 0x20, 0,          /* mov DATA, %rdi */
+        0xB9, 0xB8, 1,    0,    0, 0xF3, 0xA4,             /* mov $440, %ecx; rep movsb */
+        0x48, 0xB8, 0x20, 0,    0, 0,    0,    0x60, 0, 0, /* movabs $WAIT, %rax */
+        0xFF, 0xE0,                                        /* jmp *%rax */
+    };
+    memset(code, 0xCC, sizeof(code));
+    memcpy(code, answers, sizeof(answers));
+    memcpy(code + 0x100, forges, sizeof(forges));
+    load(&fixture, code, sizeof(code));
+    for (size_t i = 0; i < sizeof(forgeries) / sizeof(forgeries[0]); i++) {
+        const struct forgery *forgery = &forgeries[i];
+        struct mt_frame frame;
+        memset(&frame, 0xFF, sizeof(frame)); /* all flags but TF, hostile pointers */
+        frame.rflags = ~0x100ull;
+        frame.rip = forgery->rip;
+        frame.rsp = STACK_END;
+        frame.cs = 0x33;
+        frame.vectors = forgery->vectors;
+        frame.signal = forgery->signal;
+        frame.code = forgery->code;
+        uint64_t header[8] = {forgery->is_out, forgery->is_signal,
+                              MT_PROCESS_FROM + forgery->frame};
+        /* Where the bounds check has to refuse, the frame itself is put where there is room. */
+        uint64_t target =
+            MT_PROCESS_FROM + (forgery->kind == MT_EXIT_DIED ? 0x2000 : forgery->frame);
+        renew(&fixture);
+        memset(fixture.machine->from + 0x3000, 0xFF, 0x2000); /* vector state of all ones */
+        memset(fixture.machine->from + END - 576, 0xFF, 64);
+        memcpy(guest_bytes(&fixture, DATA), &target, sizeof(target));
+        memcpy(guest_bytes(&fixture, DATA + 0x100), header, sizeof(header));
+        memcpy(guest_bytes(&fixture, DATA + 0x140), &frame, sizeof(frame));
+        start(&fixture, CODE + 0x100, 2000 * MS);
+        struct mt_exit exit = run_once(&fixture);
+        if (exit.kind != forgery->kind)
+            fail_msg("forgery %zu: exit of kind %d, %s", i, (int)exit.kind, exit.died);
+        if (exit.kind == MT_EXIT_INTERRUPTED) {
+            /* Resumed from a frame of hostile vector state: nothing of it faults. */
+            exit = run_on(&fixture);
+            assert_int_equal(exit.kind, MT_EXIT_PORT);
+        }
+    }
+    unload(&fixture);
+}
+
+/* ---- Death ---- */
+
+static void test_a_killed_child_is_an_exit(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    kill(pid_of(fixture.machine->child), SIGKILL);
+    struct mt_exit exit = run_on(&fixture);
+    assert_int_equal(exit.kind, MT_EXIT_DIED);
+    exit = run_on(&fixture);
+    assert_int_equal(exit.kind, MT_EXIT_DIED);
+    renew(&fixture);
+    assert_answers(&fixture);
+    unload(&fixture);
+}
+
+static void *kill_soon(void *child)
+{
+    usleep((useconds_t)(rand() % 500));
+    kill(*(int *)child, SIGKILL);
+    return NULL;
+}
+
+static void test_children_killed_at_any_moment(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    for (int i = 0; i < 200; i++) {
+        pthread_t thread;
+        struct mt_exit exit;
+        int child = pid_of(fixture.machine->child);
+        pthread_create(&thread, NULL, kill_soon, &child);
+        start(&fixture, CODE, 10000 * MS);
+        do
+            exit = run_on(&fixture);
+        while (exit.kind == MT_EXIT_PORT);
+        assert_int_equal(exit.kind, MT_EXIT_DIED);
+        pthread_join(thread, NULL);
+        renew(&fixture);
+    }
+    assert_answers(&fixture);
+    unload(&fixture);
+}
+
+static int prepare_and_loop(int to_parent)
+{
+    struct fixture f;
+    mote_error err = {0};
+    struct mt_exit exit;
+    init_plan(&f, loops, sizeof(loops));
+    if (mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK)
+        return 1;
+    const struct mt_process_prepared *prepared = f.prepared;
+    int pids[2] = {pid_of(prepared->zygote.keeper), pid_of(f.machine->child)};
+    start(&f, CODE, 60000 * MS);
+    if (write(to_parent, pids, sizeof(pids)) != (ssize_t)sizeof(pids))
+        return 1;
+    for (;;)
+        if (mt_driver_process.run(f.machine, &exit, &err) != MOTE_OK)
+            return 1;
+}
+
+/* Whether a process runs; a zombie does not. */
+static bool is_running(int pid)
+{
+    char path[64];
+    char state = 'X';
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    FILE *stream = fopen(path, "r");
+    if (stream == NULL)
+        return false;
+    if (fscanf(stream, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'X';
+    fclose(stream);
+    return state != 'Z' && state != 'X';
+}
+
+static void test_children_end_with_their_host(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    int ends[2];
+    int pids[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t host = fork();
+    if (host == 0)
+        _exit(prepare_and_loop(ends[1]));
+    assert_int_equal(read(ends[0], pids, sizeof(pids)), sizeof(pids));
+    assert_true(is_running(pids[0]) && is_running(pids[1]));
+    kill(host, SIGKILL);
+    assert_int_equal(waitpid(host, NULL, 0), host);
+    uint64_t end_ns = mt_clock_ns() + 5000 * MS;
+    while ((is_running(pids[0]) || is_running(pids[1])) && mt_clock_ns() < end_ns)
+        usleep(1000);
+    assert_false(is_running(pids[0]) || is_running(pids[1]));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* ---- What the host notices ---- */
+
+static volatile sig_atomic_t n_signals;
+
+static void count_signal(int signal)
+{
+    (void)signal;
+    n_signals++;
+}
+
+static void test_the_hosts_own_waiting_is_undisturbed(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    struct sigaction count = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    int status;
+    sigaction(SIGCHLD, &count, &before);
+    n_signals = 0;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    pid_t own = fork();
+    if (own == 0)
+        _exit(7);
+    assert_int_equal(waitpid(-1, &status, 0), own);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_int_equal(n_signals, 1);
+    renew(&fixture);
+    unload(&fixture);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+    assert_int_equal(n_signals, 1);
+    sigaction(SIGCHLD, &before, NULL);
+}
+
+/* Children of the zygote, zombies too. */
+static size_t count_children(pid_t of)
+{
+    size_t n = 0;
+    DIR *folder = opendir("/proc");
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        char path[300];
+        int parent = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *stream = entry->d_name[0] >= '0' && entry->d_name[0] <= '9' ? fopen(path, "r") : NULL;
+        if (stream == NULL)
+            continue;
+        if (fscanf(stream, "%*d (%*[^)]) %*c %d", &parent) == 1)
+            n += parent == of;
+        fclose(stream);
+    }
+    closedir(folder);
+    return n;
+}
+
+static void test_many_lives_leave_nothing(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    size_t n_descriptors = count_entries("/proc/self/fd");
+    size_t n_mappings = count_lines("/proc/self/maps");
+    char path[64];
+    int zygote = 0;
+    /* The zygote is the child's parent. */
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid_of(fixture.machine->child));
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    assert_int_equal(fscanf(stream, "%*d (%*[^)]) %*c %d", &zygote), 1);
+    fclose(stream);
+    for (int i = 0; i < 1000; i++) {
+        renew(&fixture);
+        if (i % 10 == 0)
+            assert_answers(&fixture);
+    }
+    assert_answers(&fixture);
+    uint64_t end_ns = mt_clock_ns() + 5000 * MS;
+    while (count_children(zygote) > 1 && mt_clock_ns() < end_ns)
+        usleep(1000);
+    assert_int_equal(count_children(zygote), 1);
+    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors);
+    assert_in_range(count_lines("/proc/self/maps"), n_mappings - 2, n_mappings + 2);
+    unload(&fixture);
+    for (int i = 0; i < 20; i++) {
+        load(&fixture, answers, sizeof(answers));
+        unload(&fixture);
+    }
+    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors - 4);
+    assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+}
+
+static void *load_in_thread(void *state)
+{
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    return NULL;
+}
+
+static void test_the_thread_that_prepared_may_end(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    pthread_t thread;
+    pthread_create(&thread, NULL, load_in_thread, NULL);
+    pthread_join(thread, NULL);
+    usleep(20000);
+    assert_answers(&fixture);
+    renew(&fixture);
+    assert_answers(&fixture);
+    unload(&fixture);
+}
+
+static int call_once(void)
+{
+    struct fixture f;
+    mote_error err = {0};
+    struct mt_exit exit;
+    init_plan(&f, answers, sizeof(answers));
+    if (mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK) {
+        print_message("%s\n", err.text);
+        return 1;
+    }
+    const struct mt_registers registers = {.rip = CODE, .rsp = STACK_END};
+    mt_driver_process.enter(f.machine, &registers);
+    if (mt_driver_process.begin(f.machine, mt_clock_ns() + 5000 * MS, &err) != MOTE_OK ||
+        mt_driver_process.run(f.machine, &exit, &err) != MOTE_OK || exit.kind != MT_EXIT_PORT)
+        return 1;
+    unload(&f);
+    return 0;
+}
+
+/* An ordinary user in an empty root: no /proc, no /dev. */
+static int call_with_nothing(void)
+{
+    char folder[] = "/tmp/mote-process-XXXXXX";
+    if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0 || chroot(folder) != 0 ||
+        rmdir("/") == 0 || chdir("/") != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+        return 2;
+    return call_once();
+}
+
+static void test_works_without_privileges_and_files(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    int status;
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to give up being root\n");
+        skip();
+    }
+    pid_t host = fork();
+    if (host == 0)
+        _exit(call_with_nothing());
+    assert_int_equal(waitpid(host, &status, 0), host);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_a_forked_child_releases_copies_only(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    int status;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    pid_t copy = fork();
+    if (copy == 0) {
+        mt_driver_process.destroy(fixture.machine, true);
+        mt_driver_process.unprepare(fixture.prepared);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(copy, &status, 0), copy);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_answers(&fixture);
+    renew(&fixture);
+    assert_answers(&fixture);
+    unload(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_child_has_no_descriptor),
+        cmocka_unit_test(test_a_child_maps_its_guest_and_the_stub),
+        cmocka_unit_test(test_a_child_can_gain_nothing),
+        cmocka_unit_test(test_every_system_call_is_refused),
+        cmocka_unit_test(test_every_call_of_32_bits_is_refused),
+        cmocka_unit_test(test_the_waiting_call_is_refused_elsewhere),
+        cmocka_unit_test(test_other_ways_into_the_kernel_are_faults),
+        cmocka_unit_test(test_jumps_into_every_byte_of_the_stub),
+        cmocka_unit_test(test_forged_frames_are_read_within_their_bounds),
+        cmocka_unit_test(test_a_killed_child_is_an_exit),
+        cmocka_unit_test(test_children_killed_at_any_moment),
+        cmocka_unit_test(test_children_end_with_their_host),
+        cmocka_unit_test(test_the_hosts_own_waiting_is_undisturbed),
+        cmocka_unit_test(test_many_lives_leave_nothing),
+        cmocka_unit_test(test_the_thread_that_prepared_may_end),
+        cmocka_unit_test(test_works_without_privileges_and_files),
+        cmocka_unit_test(test_a_forked_child_releases_copies_only),
+    };
+    return cmocka_run_group_tests_name("process", tests, find_out, NULL);
+}
