@@ -594,7 +594,7 @@ static void test_page_faults_name_address_and_access(void **state)
         {MT_MONITOR_START + 0x2000, true, true, 7},
         {MT_MONITOR_START + 0x3000, false, true, 5},
         {MT_STUB_PAGE, true, false, 7},
-        {MT_VECTOR_IMAGE, true, true, 7},
+        {MT_VECTOR_IMAGE, true, false, 7},
         {MT_MONITOR_START, false, false, 4},
         {MT_MONITOR_END - 1, false, false, 4},
         {0x40000000, false, false, 4},

@@ -93,10 +93,10 @@ static bool read_frame(struct mt_machine *machine)
 static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
 {
     struct mt_frame *frame = &machine->frame;
-    const uint64_t handler = MT_PROCESS_KEEP + MT_KEEP_HANDLER;
-    const uint64_t wait = MT_PROCESS_KEEP + MT_KEEP_WAIT;
-    const uint64_t resume = MT_PROCESS_KEEP + MT_KEEP_RESUME;
-    const uint64_t resume_end = MT_PROCESS_KEEP + MT_KEEP_RESUME_END;
+    const uint64_t handler = MT_STUB_PAGE + MT_KEEP_HANDLER;
+    const uint64_t wait = MT_STUB_PAGE + MT_KEEP_WAIT;
+    const uint64_t resume = MT_STUB_PAGE + MT_KEEP_RESUME;
+    const uint64_t resume_end = MT_STUB_PAGE + MT_KEEP_RESUME_END;
     bool is_out = get_u64(machine->from + MT_FROM_IS_OUT) == 1;
     out->kind = MT_EXIT_INTERRUPTED;
     if (frame->rip >= resume && frame->rip < resume_end) {
@@ -110,7 +110,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
 static bool is_mapped(const struct mt_machine *machine, uint64_t address)
 {
     const struct mt_plan *plan = machine->prepared->plan;
-    if (address >= MT_STUB_PAGE && address < MT_STUB_PAGE + MT_PAGE_BYTES)
+    if (address >= MT_STUB_PAGE && address < MT_PROCESS_TO + MT_PROCESS_TO_BYTES)
         return true;
     for (size_t i = 0; i < plan->n_regions; i++) {
         const struct mt_region *region = &plan->regions[i];

@@ -37,7 +37,6 @@
 
 #define N_CALLS 600u /* more than any table has */
 #define X32_BIT 0x40000000u
-#define WAIT_PLACE (MT_PROCESS_KEEP + MT_KEEP_WAIT)
 
 /* ---- A sandbox of few pages ---- */
 
@@ -217,7 +216,6 @@ static bool is_allowed(unsigned long first, unsigned long end, const char *right
         {CONSTANT, 0x1000, "r--s"},
         {STACK, 0x1000, "rw-s"},
         {MT_STUB_PAGE, 0x1000, "r-xp"},
-        {MT_PROCESS_KEEP, MT_PROCESS_KEEP_BYTES, "r-xp"},
         {MT_PROCESS_TO, MT_PROCESS_TO_BYTES, "r--s"},
         {MT_PROCESS_FROM, MT_PROCESS_FROM_BYTES, "rw-s"},
     };
@@ -254,7 +252,7 @@ static void test_a_child_maps_its_guest_and_the_stub(void **state)
     }
     fclose(maps);
     if (geteuid() == 0)
-        assert_int_equal(n, 8);
+        assert_int_equal(n, 7);
     unload(&fixture);
 }
 
@@ -340,8 +338,8 @@ static void test_the_waiting_call_is_refused_elsewhere(void **state)
 {
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    /* movabs $TO, %rdi; others zero; mov $202, %eax; syscall */
-    static const uint8_t code[] = {0x48, 0xBF, 0,    0,    1,    0,    0,    0x60, 0,    0,
+    /* mov $TO, %edi; others zero; mov $202, %eax; syscall */
+    static const uint8_t code[] = {0x48, 0xBF, 0,    0x10, 0x18, 0,    0,    0,    0,    0,
                                    0x31, 0xF6, 0x31, 0xD2, 0x45, 0x31, 0xD2, 0x4D, 0x31, 0xC0,
                                    0x4D, 0x31, 0xC9, 0xB8, 202,  0,    0,    0,    0x0F, 0x05};
     load(&fixture, code, sizeof(code));
@@ -422,12 +420,10 @@ static void test_jumps_into_every_byte_of_the_stub(void **state)
     memcpy(code + 0x100, jumps, sizeof(jumps));
     load(&fixture, code, sizeof(code));
     assert_int_equal(mt_driver_process.create(fixture.prepared, &sibling, &window, &err), MOTE_OK);
-    for (uint64_t i = 0; i < 0x100; i++)
+    for (uint64_t i = 0; i < 0x400; i++)
         jump_to(&fixture, MT_STUB_PAGE + i);
-    for (uint64_t i = 0; i < 0x300; i++)
-        jump_to(&fixture, MT_PROCESS_KEEP + i);
-    for (uint64_t i = 0x300; i < MT_PROCESS_KEEP_BYTES; i += 61)
-        jump_to(&fixture, MT_PROCESS_KEEP + i);
+    for (uint64_t i = 0x400; i < MT_PAGE_BYTES; i += 61)
+        jump_to(&fixture, MT_STUB_PAGE + i);
     renew(&fixture);
     assert_answers(&fixture);
     mt_driver_process.destroy(fixture.machine, false);
@@ -481,11 +477,11 @@ static void test_forged_frames_are_read_within_their_bounds(void **state)
      * wait. */
     static const uint8_t forges[] = {
         0xBE, 0,    0x11, 0x20, 0,                         /* mov $DATA + 0x100, %esi */
-        0x48, 0xBF, 0,    0,    2, 0,    0,    0x60, 0, 0, /* movabs $FROM, %rdi */
-        0xB9, 0x40, 0,    0,    0, 0xF3, 0xA4,             /* mov $0x40, %ecx; rep movsb */
-        0x48, 0x8B, 0x3C, 0x25, 0, 0x10, 0x20, 0,          /* mov DATA, %rdi */
-        0xB9, 0xB8, 1,    0,    0, 0xF3, 0xA4,             /* mov $440, %ecx; rep movsb */
-        0x48, 0xB8, 0x20, 0,    0, 0,    0,    0x60, 0, 0, /* movabs $WAIT, %rax */
+        0x48, 0xBF, 0,    0xB0, 0x18, 0,    0,    0, 0, 0, /* movabs $FROM, %rdi */
+        0xB9, 0x40, 0,    0,    0,    0xF3, 0xA4,          /* mov $0x40, %ecx; rep movsb */
+        0x48, 0x8B, 0x3C, 0x25, 0,    0x10, 0x20, 0,       /* mov DATA, %rdi */
+        0xB9, 0xB8, 1,    0,    0,    0xF3, 0xA4,          /* mov $440, %ecx; rep movsb */
+        0x48, 0xB8, 0x20, 1,    0x18, 0,    0,    0, 0, 0, /* movabs $WAIT, %rax */
         0xFF, 0xE0,                                        /* jmp *%rax */
     };
     memset(code, 0xCC, sizeof(code));

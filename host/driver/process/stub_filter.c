@@ -30,23 +30,20 @@
 #define DEMAND_ARGUMENT(index, high, low) \
     DEMAND_FIELD(LOW(args[index]), low), DEMAND_FIELD(HIGH(args[index]), high)
 
-#define PLACE(offset) (MT_PROCESS_KEEP_LOW + (offset))
+#define PLACE(offset) (MT_STUB_PAGE + (offset))
 
 /* At one place one call has one outcome; six instructions. */
 #define AT(offset, number, action) \
     WHEN(PLACE(offset), 4), LOAD(FIELD(nr)), DEMAND(number), RETURN(action)
 
-/* Architecture and page; the low half of the place stays loaded. */
+/* Architecture and place, whose low half stays loaded. */
 #define PROLOGUE \
-    DEMAND_FIELD(FIELD(arch), AUDIT_ARCH_X86_64), \
-        DEMAND_FIELD(HIGH(instruction_pointer), MT_PROCESS_KEEP_HIGH), \
+    DEMAND_FIELD(FIELD(arch), AUDIT_ARCH_X86_64), DEMAND_FIELD(HIGH(instruction_pointer), 0), \
         LOAD(LOW(instruction_pointer))
-
-#define TO_LOW ((uint32_t)(MT_PROCESS_TO & 0xFFFFFFFF) + MT_TO_WORD)
 
 #define WAITING(action) \
     DEMAND(PLACE(MT_KEEP_RESUME)), DEMAND_FIELD(FIELD(nr), SYS_futex), \
-        DEMAND_ARGUMENT(0, MT_PROCESS_KEEP_HIGH, TO_LOW), DEMAND_ARGUMENT(1, 0, 0), \
+        DEMAND_ARGUMENT(0, 0, MT_PROCESS_TO + MT_TO_WORD), DEMAND_ARGUMENT(1, 0, 0), \
         DEMAND_ARGUMENT(2, 0, 0), DEMAND_ARGUMENT(3, 0, 0), DEMAND_ARGUMENT(4, 0, 0), \
         DEMAND_ARGUMENT(5, 0, 0), RETURN(action)
 

@@ -24,6 +24,37 @@
     .section .keep, "ax", @progbits
 keep:
 
+    /*
+     * The guest's way out. MT_STUB_OUT as in the monitor: DX port, AL value, changes nothing. The
+     * registers are left for the host, which gives them back through MT_PROCESS_TO.
+     */
+    .org keep + MT_STUB_OUT, 0x90
+    movq %rax, mt_stub_from + SAVED(MT_REGISTER_RAX)(%rip)
+    leaq mt_stub_from(%rip), %rax
+    movq %rbx, SAVED(MT_REGISTER_RBX)(%rax)
+    movq %rcx, SAVED(MT_REGISTER_RCX)(%rax)
+    movq %rdx, SAVED(MT_REGISTER_RDX)(%rax)
+    movq %rsi, SAVED(MT_REGISTER_RSI)(%rax)
+    movq %rdi, SAVED(MT_REGISTER_RDI)(%rax)
+    movq %rbp, SAVED(MT_REGISTER_RBP)(%rax)
+    movq %r8, SAVED(MT_REGISTER_R8)(%rax)
+    movq %r9, SAVED(MT_REGISTER_R9)(%rax)
+    movq %r10, SAVED(MT_REGISTER_R10)(%rax)
+    movq %r11, SAVED(MT_REGISTER_R11)(%rax)
+    jmp 7f
+    .org keep + MT_STUB_RETURN, 0x90
+    ret
+7:
+    movq %r12, SAVED(MT_REGISTER_R12)(%rax)
+    movq %r13, SAVED(MT_REGISTER_R13)(%rax)
+    movq %r14, SAVED(MT_REGISTER_R14)(%rax)
+    movq %r15, SAVED(MT_REGISTER_R15)(%rax)
+    movq %rsp, SAVED(MT_REGISTER_RSP)(%rax)
+    leaq SAVED(MT_REGISTER_RFLAGS + 1)(%rax), %rsp
+    pushfq
+    movq $1, MT_FROM_IS_OUT(%rax)
+    jmp wait
+
     /* Of every signal: RSP is the frame. Touches memory eight-aligned only: AC may be set. */
     .globl stub_handler
 stub_handler:
@@ -110,7 +141,7 @@ stub_lockdown:
 5:  syscall
     decl %ebx
     jns 4b
-    movabsq $MT_PROCESS_SETUP, %rdi
+    movl $MT_PROCESS_SETUP, %edi
     movl $MT_PROCESS_SETUP_BYTES, %esi
     movl $MUNMAP, %eax
     .org keep + MT_KEEP_UNMAPPED - 2, 0x90
@@ -136,39 +167,5 @@ stop:
 6:  syscall
     hlt
     .org keep + MT_KEEP_DATA, 0x90
-
-    /*
-     * The guest's stub page. MT_STUB_OUT as in the monitor: DX port, AL value, changes nothing. The
-     * registers are left for the host, which gives them back through MT_PROCESS_TO.
-     */
-    .section .guest_stub, "ax", @progbits
-guest_stub:
-    .org guest_stub + MT_STUB_OUT, 0x90
-    movabsq %rax, MT_PROCESS_FROM + SAVED(MT_REGISTER_RAX)
-    movabsq $MT_PROCESS_FROM, %rax
-    movq %rbx, SAVED(MT_REGISTER_RBX)(%rax)
-    movq %rcx, SAVED(MT_REGISTER_RCX)(%rax)
-    movq %rdx, SAVED(MT_REGISTER_RDX)(%rax)
-    movq %rsi, SAVED(MT_REGISTER_RSI)(%rax)
-    movq %rdi, SAVED(MT_REGISTER_RDI)(%rax)
-    movq %rbp, SAVED(MT_REGISTER_RBP)(%rax)
-    movq %r8, SAVED(MT_REGISTER_R8)(%rax)
-    movq %r9, SAVED(MT_REGISTER_R9)(%rax)
-    movq %r10, SAVED(MT_REGISTER_R10)(%rax)
-    movq %r11, SAVED(MT_REGISTER_R11)(%rax)
-    jmp 7f
-    .org guest_stub + MT_STUB_RETURN, 0x90
-    ret
-7:
-    movq %r12, SAVED(MT_REGISTER_R12)(%rax)
-    movq %r13, SAVED(MT_REGISTER_R13)(%rax)
-    movq %r14, SAVED(MT_REGISTER_R14)(%rax)
-    movq %r15, SAVED(MT_REGISTER_R15)(%rax)
-    movq %rsp, SAVED(MT_REGISTER_RSP)(%rax)
-    leaq SAVED(MT_REGISTER_RFLAGS + 1)(%rax), %rsp
-    pushfq
-    movq $1, MT_FROM_IS_OUT(%rax)
-    movabsq $(MT_PROCESS_KEEP + MT_KEEP_WAIT), %rcx
-    jmp *%rcx
 
     .section .note.GNU-stack, "", @progbits

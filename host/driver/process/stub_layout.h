@@ -3,50 +3,48 @@
  * What host and stub agree on. The stub is the program that sandboxes of the process driver run in;
  * it is compiled and assembled apart from the library. All addresses are the child's.
  *
- *   MT_STUB_PAGE          the guest's way out (user, execute)
- *   regions of the guest  at the guest's own addresses
- *   MT_PROCESS_KEEP       handler, waiting, resuming, lockdown, second filter (execute)
- *   MT_PROCESS_TO         what a child resumes from: the host writes it, the child can only read it
- *   MT_PROCESS_FROM       what a child leaves for the host: saved registers, stack for signals
- *   MT_PROCESS_SETUP      the rest of the stub's program; unmapped in children
+ *   MT_STUB_PAGE     the guest's way out; handler, waiting, resuming, lockdown; second filter (X)
+ *   MT_PROCESS_TO    what a child resumes from: the host writes it, the child can only read it
+ *   MT_PROCESS_FROM  what a child leaves for the host: saved registers, stack for signals
+ *   guest's regions  at the guest's own addresses
+ *   MT_PROCESS_SETUP the rest of the stub's program; unmapped in children
+ *
+ * The first three lie together, in the range that abi/memory_map.h reserves for drivers: after a
+ * switch of processes every page costs a walk of the page tables, and this makes the walks short.
  */
 #ifndef MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
 #define MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
 
-#define MT_PROCESS_KEEP_HIGH 0x6000
-#define MT_PROCESS_KEEP_LOW 0x0
-#define MT_PROCESS_KEEP 0x600000000000
-#define MT_PROCESS_KEEP_BYTES 0x1000
-#define MT_PROCESS_TO 0x600000010000
+#include "abi/memory_map.h"
+
+#define MT_PROCESS_TO 0x181000
 #define MT_PROCESS_TO_BYTES 0x9000
-#define MT_PROCESS_FROM 0x600000020000
+#define MT_PROCESS_FROM 0x18b000
 #define MT_PROCESS_FROM_BYTES 0x11000
-#define MT_PROCESS_SETUP 0x600000040000
+#define MT_PROCESS_SETUP 0x50000000
 #define MT_PROCESS_SETUP_BYTES 0x20000
 #define MT_PROCESS_END (MT_PROCESS_SETUP + MT_PROCESS_SETUP_BYTES)
 
-/* Offsets in the page at MT_PROCESS_KEEP. The filters let system calls pass by where they return
- * to, so these are fixed. */
-#define MT_KEEP_HANDLER 0x0
-#define MT_KEEP_WAIT 0x20        /* loads the arguments of the waiting call */
-#define MT_KEEP_RESUME 0x60      /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x180 /* behind the last instruction of resuming */
-#define MT_KEEP_LOCKDOWN 0x180
-#define MT_KEEP_SENT 0x1a0
-#define MT_KEEP_CLOSED 0x1c0
-#define MT_KEEP_UNMAPPED 0x1e0
-#define MT_KEEP_FILTERED 0x200
-#define MT_KEEP_STOPPED 0x240
-#define MT_KEEP_DATA 0x280
-
-/* Offsets in the page of MT_STUB_PAGE: what a guest that used the stub returns by. */
-#define MT_STUB_RETURN 0x78
+/* Offsets in the stub page. The filters let system calls pass by where they return to, so these
+ * are fixed. */
+#define MT_STUB_RETURN 0x78 /* what a guest that used MT_STUB_OUT returns by */
+#define MT_KEEP_HANDLER 0x100
+#define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
+#define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x280 /* behind the last instruction of resuming */
+#define MT_KEEP_LOCKDOWN 0x280
+#define MT_KEEP_SENT 0x2a0
+#define MT_KEEP_CLOSED 0x2c0
+#define MT_KEEP_UNMAPPED 0x2e0
+#define MT_KEEP_FILTERED 0x300
+#define MT_KEEP_STOPPED 0x340
+#define MT_KEEP_DATA 0x380
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
 #define MT_TO_KIND 0x8
 #define MT_TO_REGISTERS 0x40
-#define MT_TO_VECTORS 0x1000
+#define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
 /* Values of MT_TO_KIND: how much is set besides general registers, flags and RIP. */
 #define MT_RESUME_RETURN 0  /* nothing: vector registers are as the guest left them */
@@ -123,7 +121,7 @@ struct mt_stub_request {
     X(LIMIT, "setrlimit in the zygote") \
     X(SIGNALS, "rt_sigaction in the zygote") \
     X(SIGNAL_STACK, "sigaltstack in the zygote") \
-    X(SESSION, "setsid in the zygote") \
+    X(GROUP, "setpgid in the zygote") \
     X(PLAN, "receiving the plan in the zygote") \
     X(MAP_SHARED, "mmap of the image in the zygote") \
     X(REQUEST, "receiving a request in the zygote") \

@@ -160,10 +160,10 @@ static void close_inherited(void)
 /* Stack, vdso, vvar, heap: all but what the stub's own file was mapped to. */
 static void unmap_inherited(void)
 {
-    const unsigned long gap = MT_STUB_PAGE + MT_PAGE_BYTES;
+    const long gap = MT_STUB_PAGE + MT_PAGE_BYTES;
     demand(stub_call3(SYS_munmap, 0, MT_STUB_PAGE, 0), MT_STEP_UNMAP);
-    demand(stub_call3(SYS_munmap, (long)gap, (long)(MT_PROCESS_KEEP - gap), 0), MT_STEP_UNMAP);
-    demand(stub_call3(SYS_munmap, (long)MT_PROCESS_END, (long)(ADDRESS_END - MT_PROCESS_END), 0),
+    demand(stub_call3(SYS_munmap, gap, MT_PROCESS_SETUP - gap, 0), MT_STEP_UNMAP);
+    demand(stub_call3(SYS_munmap, MT_PROCESS_END, (long)(ADDRESS_END - MT_PROCESS_END), 0),
            MT_STEP_UNMAP);
 }
 
@@ -233,7 +233,9 @@ static void become_zygote(void)
     unmap_inherited();
     demand(stub_call6(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), MT_STEP_NO_NEW_PRIVILEGES);
     demand(stub_call6(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0), MT_STEP_NOT_DUMPABLE);
-    demand(stub_call1(SYS_setsid, 0), MT_STEP_SESSION);
+    /* Signals of the terminal are not for us. A session of our own would do that too, but the
+     * scheduler may keep sessions apart, and then each call is a switch between two groups. */
+    demand(stub_call3(SYS_setpgid, 0, 0, 0), MT_STEP_GROUP);
     stub_call1(SYS_chdir, stub_address("/"));
     stub_call6(SYS_prctl, PR_SET_NAME, stub_address("mote-zygote"), 0, 0, 0, 0);
     set_limits();

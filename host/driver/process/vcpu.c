@@ -204,7 +204,7 @@ static bool is_gone(struct mt_machine *machine)
 /* The filter lets nothing else through; a kernel that says otherwise is not believed. */
 static bool is_the_wait(const struct seccomp_notif *notification)
 {
-    return notification->data.instruction_pointer == MT_PROCESS_KEEP + MT_KEEP_RESUME &&
+    return notification->data.instruction_pointer == MT_STUB_PAGE + MT_KEEP_RESUME &&
            notification->data.nr == SYS_futex && notification->data.arch == AUDIT_ARCH_X86_64;
 }
 
