@@ -16,9 +16,9 @@ struct animal {
 
 #define PRIVILEGED "privileged instruction"
 
-/* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), and has no 0xF1.
- */
-static const struct animal animals[] = {
+/* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), has no 0xF1, and
+ * takes any FS and GS base. */
+* / static const struct animal animals[] = {
     {"clts", {13, END}, PRIVILEGED},
     {"lmsw", {13, END}, PRIVILEGED},
     {"lldt", {13, END}, PRIVILEGED},
@@ -48,8 +48,8 @@ static const struct animal animals[] = {
     {"load_kernel_segment", {13, END}, NULL},
     {"load_local_segment", {13, END}, NULL},
     {"load_null_stack", {13, END}, NULL},
-    {"fs_base_not_canonical", {13, END}, NULL},
-    {"gs_base_not_canonical", {13, END}, NULL},
+    {"fs_base_not_canonical", {13, 14, FINE, END}, NULL},
+    {"gs_base_not_canonical", {13, 14, FINE, END}, NULL},
     {"vmcall", {6, 13, FINE, END}, NULL},
     {"vmmcall", {6, 13, 14, FINE, END}, NULL},
     {"vmlaunch", {6, 13, END}, NULL},
