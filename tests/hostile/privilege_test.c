@@ -18,7 +18,7 @@ struct animal {
 
 /* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), has no 0xF1, and
  * takes any FS and GS base. */
-* / static const struct animal animals[] = {
+static const struct animal animals[] = {
     {"clts", {13, END}, PRIVILEGED},
     {"lmsw", {13, END}, PRIVILEGED},
     {"lldt", {13, END}, PRIVILEGED},
