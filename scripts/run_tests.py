@@ -12,6 +12,8 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -21,6 +23,11 @@ TAP_CASE = re.compile(r"^(not ok|ok) \d+ - (.+)$")
 TAP_GROUP = re.compile(r"^# (not ok|ok) - ")
 PYTEST_NO_TESTS = 5
 DETAIL_LINES = 60
+# Tests of behaviour, which run on every driver: on kvm, and again on these. A sanitizer that follows
+# threads cannot follow the process driver's children.
+EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test"]
+OTHER_DRIVERS = ["process"]
+LANES_OF_DRIVERS = ["", "asan"]
 
 
 @dataclass
@@ -109,10 +116,12 @@ def status_text(status):
         return f"killed by signal {-status}"
 
 
-def run_program(path, limit_s, name):
+def run_program(path, limit_s, name, driver=None):
     """Runs one cmocka program. A crash, a hang or a missing case is one failure more."""
     result = Result(name)
     environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    if driver:
+        environment["MOTE_TEST_DRIVER"] = driver
     environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     # Address randomisation off: gcc 12's ThreadSanitizer does not start on kernels that use more
     # than 28 random bits.
@@ -173,7 +182,14 @@ def find_programs(folder):
         sys.exit(f"run_tests: no folder {folder}; build first")
     lane = folder.parent.name if folder.parent.name in ("asan", "tsan", "debug") else ""
     paths = sorted(p for p in folder.iterdir() if p.is_file() and os.access(p, os.X_OK))
-    return [(run_program, path, f"{lane}:{path.name}" if lane else path.name) for path in paths]
+    found = []
+    for path in paths:
+        found.append((run_program, path, f"{lane}:{path.name}" if lane else path.name))
+        if lane in LANES_OF_DRIVERS and any(fnmatch(path.name, p) for p in EVERY_DRIVER):
+            for driver in OTHER_DRIVERS:
+                runner = partial(run_program, driver=driver)
+                found.append((runner, path, f"{lane}{':' if lane else ''}{driver}:{path.name}"))
+    return found
 
 
 def find_suites(folder):

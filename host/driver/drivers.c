@@ -3,9 +3,11 @@
 #include "host/driver/drivers.h"
 
 #include "host/driver/kvm/kvm.h"
+#include "host/driver/process/process.h"
 #include <string.h>
 
-static const struct mt_driver *const drivers[] = {&mt_driver_kvm};
+/* In order of preference: hardware first. */
+static const struct mt_driver *const drivers[] = {&mt_driver_kvm, &mt_driver_process};
 
 #define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 

@@ -146,15 +146,43 @@ def test_doctor_in_json_where_nothing_works():
     assert answer["host"] == {"operation": "open /dev/kvm", "errno": 13, "errno_name": "EACCES"}
 
 
-@without_rights
-def test_a_call_without_a_hypervisor(tmp_path):
+def call_as_nobody(tmp_path, *words):
+    """A call by somebody who may not open /dev/kvm, nor the build folder."""
     guest = tmp_path / "hello.elf"
     guest.write_bytes(HELLO.read_bytes())
     as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     with open(guest, "rb") as readable:
-        done = call("Nothing", "--json", guest=f"/proc/self/fd/{readable.fileno()}",
+        return call(*words, guest=f"/proc/self/fd/{readable.fileno()}",
                     pass_fds=[readable.fileno()], **as_nobody)  # fmt: skip
+
+
+@without_rights
+def test_a_call_that_insists_on_a_hypervisor(tmp_path):
+    done = call_as_nobody(tmp_path, "Nothing", "--json", "--driver", "kvm")
     answer = done.json()
     assert (done.status, done.code()) == (6, "MOTE_E_NO_HYPERVISOR")
     assert list(answer) == ["ok", "class", "status", "code", "text", "host"]
     assert answer["host"] == {"operation": "open /dev/kvm", "errno": 13, "errno_name": "EACCES"}
+
+
+@without_rights
+def test_a_call_without_a_hypervisor_says_what_isolates_it(tmp_path):
+    done = call_as_nobody(tmp_path, "SayHello", "str:nobody")
+    assert (done.status, done.out) == (0, b"Hello, nobody!\n")
+    assert done.err == (
+        b"mote: note: isolation by driver process, not by hardware: "
+        b"kvm: open /dev/kvm: Permission denied\n"
+    )
+
+
+@needs_kvm
+def test_the_environment_names_a_driver_and_the_command_line_overrules_it():
+    named = dict(os.environ, MOTE_DRIVER="process")
+    done = call("SayHello", "str:x", env=named)
+    assert (done.status, done.err) == (
+        0,
+        b"mote: note: isolation by driver process, not by hardware, as was asked\n",
+    )
+    assert call("SayHello", "str:x", "--driver", "kvm", env=named).err == b""
+    unknown = call("SayHello", "str:x", env=dict(os.environ, MOTE_DRIVER="magic"))
+    assert (unknown.status, unknown.code()) == (2, "MOTE_E_DRIVER")
