@@ -299,7 +299,7 @@ static bool is_one_line(const char *text)
 {
     size_t len = strnlen(text, MOTE_ERROR_TEXT_BYTES);
     for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7F)
             return false;
     }
     return len > 0 && len < MOTE_ERROR_TEXT_BYTES;
