@@ -107,7 +107,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
         frame->rip = handler;
 }
 
-static bool is_mapped(const struct mt_machine *machine, uint64_t address)
+bool mt_process_is_mapped(const struct mt_machine *machine, uint64_t address)
 {
     const struct mt_plan *plan = machine->prepared->plan;
     if (address >= MT_STUB_PAGE && address < MT_PROCESS_TO + MT_PROCESS_TO_BYTES)
@@ -131,7 +131,7 @@ static void read_page_fault(const struct mt_machine *machine, struct mt_exit *ou
     out->fault.address = frame->address;
     out->fault.error_code = (uint32_t)frame->error_code & (PAGE_FAULT_WRITE | PAGE_FAULT_FETCH);
     out->fault.error_code |= PAGE_FAULT_USER;
-    if (is_mapped(machine, frame->address))
+    if (mt_process_is_mapped(machine, frame->address))
         out->fault.error_code |= PAGE_FAULT_PRESENT;
 }
 

@@ -155,6 +155,9 @@ void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out);
  * moves the frame behind the instruction. */
 bool mt_process_read_port(struct mt_machine *machine, struct mt_exit *out);
 
+/* Whether a page of the guest or the stub is there, with whatever rights. */
+bool mt_process_is_mapped(const struct mt_machine *machine, uint64_t address);
+
 bool mt_process_is_port(uint64_t port);
 
 void mt_process_died(struct mt_exit *out, const char *what, uint64_t value);
