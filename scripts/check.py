@@ -19,6 +19,8 @@ CHECKS = [
     ("headers", "public headers compile alone, as C and C++", [PYTHON, "scripts/check_headers.py"]),
     ("docs", "public declarations are documented", [PYTHON, "scripts/check_docs.py"]),
     ("pages", "docs/ is what the sources say", [PYTHON, "scripts/make_docs.py", "--check"]),
+    ("catalogue", "each attack of the catalogue has its test or its reason",
+     [PYTHON, "scripts/check_catalogue.py"]),
     ("functions", "functions are short", [PYTHON, "scripts/check_functions.py"]),
     ("symbols", "the library exports its API alone and is small",
      [PYTHON, "scripts/check_symbols.py", "--build", "{build}"]),

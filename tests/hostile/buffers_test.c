@@ -220,7 +220,6 @@ static void test_random_messages_are_refused_or_mean_something(void **state)
     NEEDS_DRIVER();
     size_t n_refused = 0;
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 100000;
     config.print = drop_print;
     for (uint64_t seed = 1; seed <= N_SCRIBBLES; seed++) {
         const mote_value arg = mote_u64(seed * 0x9E3779B97F4A7C15);

@@ -448,16 +448,21 @@ static void test_sizes_at_every_edge_are_laid_out_or_refused(void **state)
 
 /* ---- I13: a host that sleeps ---- */
 
-static int loop_for_100_ms(void)
+#define LOOP_US 300000u
+#define STOP_AFTER_US 100000u
+#define STOPPED_US 600000u
+
+static int loop_while_stopped(void)
 {
     mote_config config = on_kvm();
     mote_sandbox *sandbox = NULL;
-    config.time_limit_us = 100000;
+    config.time_limit_us = LOOP_US;
     if (mote_open(HOSTILE, &config, &sandbox, &last_error) != MOTE_OK)
         return 1;
+    raise(SIGSTOP); /* ready: the parent lets it go */
     if (call_void(sandbox, "LoopForever") != MOTE_E_TIME_LIMIT)
         return 2;
-    return last_error.limit.elapsed_us >= 250000 ? 0 : 3;
+    return last_error.limit.elapsed_us >= STOPPED_US ? 0 : 3;
 }
 
 static void test_a_host_that_was_stopped_ends_the_call_when_it_wakes(void **state)
@@ -467,16 +472,15 @@ static void test_a_host_that_was_stopped_ends_the_call_when_it_wakes(void **stat
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) {
-        raise(SIGSTOP);
-        _exit(loop_for_100_ms());
-    }
+    if (child == 0)
+        _exit(loop_while_stopped());
     int how;
     assert_int_equal(waitpid(child, &how, WUNTRACED), child);
+    assert_true(WIFSTOPPED(how));
     kill(child, SIGCONT);
-    usleep(50000);
+    usleep(STOP_AFTER_US);
     kill(child, SIGSTOP);
-    usleep(300000);
+    usleep(STOPPED_US);
     kill(child, SIGCONT);
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFEXITED(how));

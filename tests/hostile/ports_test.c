@@ -213,7 +213,7 @@ static void test_records_are_counted_and_judged(void **state)
     };
     for (size_t i = 0; i < COUNT(tries); i++) {
         struct heard heard = {0};
-        const mote_config config = config_that_hears(&heard, 100000);
+        const mote_config config = config_that_hears(&heard, 1000000);
         const mote_value args[] = {mote_u32(tries[i].n), mote_u32(tries[i].announced),
                                    mote_u32(tries[i].level)};
         mote_sandbox *sandbox = new_offender(&config);

@@ -16,8 +16,8 @@ struct animal {
 
 #define PRIVILEGED "privileged instruction"
 
-/* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), has no 0xF1, and
- * takes any FS and GS base. */
+/* QEMU's emulated CPU reads the stack of a far return with ring 0's rights (14), has no 0xF1,
+ * takes any FS and GS base, and raises no SIMD exceptions. */
 static const struct animal animals[] = {
     {"clts", {13, END}, PRIVILEGED},
     {"lmsw", {13, END}, PRIVILEGED},
@@ -75,7 +75,7 @@ static const struct animal animals[] = {
     {"debug_instruction", {1, 6, END}, NULL},
     {"into", {6, END}, "invalid opcode"},
     {"x87_error", {16, END}, "x87 error"},
-    {"simd_error", {19, END}, "SIMD floating-point error"},
+    {"simd_error", {19, FINE, END}, "SIMD floating-point error"},
     {"misaligned_vector", {13, END}, "non-canonical or misaligned address"},
     {"alignment_check", {17, FINE, END}, NULL},
     {"divide_overflow", {0, END}, "divide error"},

@@ -22,8 +22,7 @@ bool has_kvm(void);
 int witness_set_up(void **state);
 int witness_tear_down(void **state);
 
-/* A sandbox of the hostile guest that is ready, with a short time limit unless config says other.
- * The image is shared by all of them. */
+/* A sandbox of the hostile guest that is ready. The image is shared by all of them. */
 mote_sandbox *new_offender(const mote_config *config);
 /* The same, but not initialised. */
 mote_sandbox *new_offender_created(const mote_config *config);
@@ -39,7 +38,7 @@ mote_status provoke(mote_sandbox *offender, const char *function, const mote_val
 
 /*
  * After an attack that gave status: its text is one printable line without a host address; it took
- * no longer than a time limit and a second's grace; the offender is ready, poisoned or dead as the
+ * no longer than a time limit and some grace; the offender is ready, poisoned or dead as the
  * status says and behaves so; the witness's memory is as it was and it answers. Destroys the
  * offender.
  */
