@@ -359,6 +359,40 @@ static void test_arguments_outlive_host_calls(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- While the guest initialises ---- */
+
+static void fail_in_init(const char *path, const mote_host_function *function, mote_status wanted)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    config.host_calls_in_init = true;
+    mote_sandbox *sandbox = create_sandbox(path, &config);
+    assert_ok(mote_sandbox_register(sandbox, function, &last_error));
+    assert_status(mote_sandbox_init(sandbox, &last_error), wanted);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
+    assert_status(mote_sandbox_register(sandbox, function, &last_error), MOTE_E_POISONED);
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_host_functions_that_fail_an_initialisation(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const mote_host_function failing = {
+        .name = "Seven", .fn = fail_with_9, .returns = MOTE_TYPE_I32};
+    const mote_host_function large = {
+        .name = "Data", .fn = return_too_much, .returns = MOTE_TYPE_BYTES};
+    const mote_host_function other = {.name = "Seven",
+                                      .fn = fail_with_9,
+                                      .returns = MOTE_TYPE_I32,
+                                      .n_params = 1,
+                                      .params = {MOTE_TYPE_I32}};
+    fail_in_init(MOTE_BUILD_DIR "/tests/guests/startup-hostcall.elf", &failing,
+                 MOTE_E_HOST_FUNCTION);
+    fail_in_init(MOTE_BUILD_DIR "/tests/guests/startup-hostcall.elf", &other,
+                 MOTE_E_HOST_FUNCTION_ARGUMENTS);
+    fail_in_init(MOTE_BUILD_DIR "/tests/guests/startup-hostbytes.elf", &large, MOTE_E_INPUT_FULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_prints_and_logs_arrive_with_the_call),
         cmocka_unit_test(test_host_print_can_be_replaced),
         cmocka_unit_test(test_arguments_outlive_host_calls),
+        cmocka_unit_test(test_host_functions_that_fail_an_initialisation),
     };
     return cmocka_run_group_tests_name("host functions", tests, NULL, NULL);
 }

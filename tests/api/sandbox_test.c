@@ -240,6 +240,32 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(is_through);
 }
 
+static void test_no_memory_for_a_host_function(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    int n_calls = 0;
+    struct failing failing = {1000, 0};
+    const mote_allocator allocator = {failing_allocate, failing_reallocate, failing_release,
+                                      &failing};
+    const mote_host_function function = {
+        .name = "F", .fn = answer_7, .context = &n_calls, .returns = MOTE_TYPE_I32};
+    mote_image *image = NULL;
+    mote_sandbox *sandbox = NULL;
+    assert_ok(mote_image_open(HELLO, &allocator, &image, &last_error));
+    assert_ok(mote_sandbox_create(image, for_test(NULL), &sandbox, &last_error));
+    for (size_t n = 0; n < 2; n++) {
+        failing.n_left = n;
+        assert_status(mote_sandbox_register(sandbox, &function, &last_error), MOTE_E_MEMORY);
+    }
+    failing.n_left = 1000;
+    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox_destroy(sandbox);
+    mote_image_unref(image);
+    assert_int_equal(failing.n_live, 0);
+}
+
 /* ---- Initialisation ---- */
 
 static void test_states_are_checked(void **state)
@@ -481,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_no_access_to_kvm_is_no_hypervisor),
         cmocka_unit_test(test_no_descriptors_is_a_system_error),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_no_memory_for_a_host_function),
         cmocka_unit_test(test_states_are_checked),
         cmocka_unit_test(test_open_reports_what_each_step_does),
         cmocka_unit_test(test_failures_while_the_guest_initialises),

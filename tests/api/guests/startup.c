@@ -3,6 +3,7 @@
 #include <mote_guest/moteg.h>
 
 MOTEG_HOST_FUNCTION(i32, Seven);
+MOTEG_HOST_FUNCTION(bytes, Data);
 
 MOTEG_FUNCTION(void, Fine)
 {
@@ -22,6 +23,8 @@ void moteg_main(void)
 #elif defined(STARTUP_HOSTCALL)
     if (Seven() != 7)
         moteg_abort(4, "seven is not seven");
+#elif defined(STARTUP_HOSTBYTES)
+    (void)Data();
 #elif defined(STARTUP_HALT)
     __asm__ volatile("hlt");
 #elif defined(STARTUP_BADPORT)
