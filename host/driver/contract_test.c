@@ -14,8 +14,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <cpuid.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -546,6 +548,15 @@ static void test_data_is_not_executable(void **state)
     assert_int_equal(exit.fault.address, DATA);
 }
 
+/* QEMU's emulator names itself in CPUID leaf 0x40000000. */
+static bool is_emulated_cpu(void)
+{
+    uint32_t eax;
+    uint32_t name[3];
+    __cpuid(0x40000000, eax, name[0], name[1], name[2]);
+    return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
+}
+
 static void test_exceptions_come_with_their_vector(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -560,7 +571,8 @@ static void test_exceptions_come_with_their_vector(void **state)
     exit = RUN(*state, MOV_ECX(DATA), 0xC7, 0x01, 0, 0x1D, 0, 0, 0x0F, 0xAE, 0x11, 0x66, 0x0F, 0xEF,
                0xC0, 0xF3, 0x0F, 0x5E, 0xC0);
     assert_int_equal(exit.kind, MT_EXIT_FAULT);
-    assert_int_equal(exit.fault.vector, 19);
+    /* QEMU's emulator does not raise #XM: there the guest runs on into an int3. */
+    assert_int_equal(exit.fault.vector, is_emulated_cpu() ? 3 : 19);
     /* movabs $0x8000000000000000, %rcx; mov (%rcx), %al */
     exit = RUN(*state, 0x48, 0xB9, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x8A, 0x01);
     assert_fault(&exit, 13, CODE + 10);
@@ -810,10 +822,24 @@ static int run_all(const struct differences *differences)
     return cmocka_run_group_tests_name(current->driver->name, tests, NULL, NULL);
 }
 
+/* MOTE_TEST_DRIVER names one driver; without it all are tested. ThreadSanitizer cannot follow the
+ * process driver's children, which share the host's memory for a moment. */
+static bool is_wanted(const char *name)
+{
+    const char *wanted = getenv("MOTE_TEST_DRIVER");
+#ifdef __SANITIZE_THREAD__
+    if (wanted == NULL)
+        wanted = "kvm";
+#endif
+    return wanted == NULL || strcmp(wanted, name) == 0;
+}
+
 int main(void)
 {
     int n_failed = 0;
-    for (size_t i = 0; i < sizeof(all_differences) / sizeof(all_differences[0]); i++)
-        n_failed += run_all(&all_differences[i]);
+    for (size_t i = 0; i < sizeof(all_differences) / sizeof(all_differences[0]); i++) {
+        if (is_wanted(all_differences[i].driver->name))
+            n_failed += run_all(&all_differences[i]);
+    }
     return n_failed;
 }
