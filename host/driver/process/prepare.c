@@ -7,7 +7,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <mote/image.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -32,10 +32,11 @@
 static bool kernel_ends_waits(void)
 {
     struct utsname name;
-    unsigned major;
-    unsigned minor;
-    if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+    char *end;
+    if (uname(&name) != 0)
         return false;
+    unsigned long major = strtoul(name.release, &end, 10);
+    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
     return major > PLAIN_WAIT_MAJOR || (major == PLAIN_WAIT_MAJOR && minor >= PLAIN_WAIT_MINOR);
 }
 
