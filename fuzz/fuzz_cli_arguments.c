@@ -174,6 +174,34 @@ static void check_value(const mote_value *value)
     free(word);
 }
 
+/* A whole number is what its word says, read once more by the plainest rules. */
+static void check_number(const char *text, const mote_value *value)
+{
+    __int128 number = 0;
+    bool is_negative = *text == '-';
+    bool is_hex = false;
+    text += is_negative;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+        is_hex = true;
+        text += 2;
+    }
+    for (; *text != '\0'; text++) {
+        int digit = *text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10;
+        number = number * (is_hex ? 16 : 10) + digit;
+        FUZZ_REQUIRE(number <= (__int128)UINT64_MAX);
+    }
+    if (is_negative)
+        number = -number;
+    if (value->type == MOTE_TYPE_I32)
+        FUZZ_REQUIRE(number == value->as.i32);
+    else if (value->type == MOTE_TYPE_U32)
+        FUZZ_REQUIRE(number == value->as.u32);
+    else if (value->type == MOTE_TYPE_I64)
+        FUZZ_REQUIRE(number == value->as.i64);
+    else if (value->type == MOTE_TYPE_U64)
+        FUZZ_REQUIRE(number == (__int128)value->as.u64);
+}
+
 static void parse_arguments(const char *const *words, size_t n_words)
 {
     struct arguments arguments;
@@ -196,6 +224,8 @@ static void parse_arguments(const char *const *words, size_t n_words)
         if (value->type == MOTE_TYPE_STR || value->type == MOTE_TYPE_BYTES)
             payload_bytes += value->as.bytes.len_bytes;
         check_value(value);
+        if ((unsigned)value->type <= MOTE_TYPE_U64)
+            check_number(strchr(words[i], ':') + 1, value);
     }
     FUZZ_REQUIRE(arguments.payload_bytes == payload_bytes);
     FUZZ_REQUIRE(arguments_input_bytes(&arguments, "F") >= payload_bytes + 1024);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest files. An image that is accepted can be placed anywhere its alignment allows, its spans
- * cover it, its entry executes, its relocations lie in it and add the load address; what the parser
- * holds stays under a cap that follows from file and image.
+ * Guest files. An image that is accepted has the file's bytes, as a second reading finds them; it
+ * can be placed anywhere its alignment allows, its spans cover it, its entry executes, its
+ * relocations lie in segments and add the load address; what the parser holds stays under a cap
+ * that follows from file and image.
  */
 #include "fuzz/fuzz.h"
 
 #include "host/image/image.h"
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,71 @@ static void check_symbols(const struct mt_image *image)
     }
 }
 
+/* ---- Against the file, read once more by the plainest rules ---- */
+
+struct loads {
+    Elf64_Phdr headers[MT_MAX_SEGMENTS];
+    size_t n;
+    uint64_t base; /* virtual address of the image's first byte */
+};
+
+/* The file was accepted: its headers are where it says. */
+static void read_loads(const uint8_t *file, const struct mt_image *image, struct loads *loads)
+{
+    Elf64_Ehdr header;
+    memcpy(&header, file, sizeof(header));
+    *loads = (struct loads){.base = UINT64_MAX};
+    for (size_t i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr *load = &loads->headers[loads->n];
+        memcpy(load, file + header.e_phoff + i * sizeof(*load), sizeof(*load));
+        if (load->p_type != PT_LOAD || load->p_memsz == 0)
+            continue;
+        if (load->p_vaddr < loads->base)
+            loads->base = load->p_vaddr;
+        loads->n++;
+        FUZZ_REQUIRE(loads->n < MT_MAX_SEGMENTS);
+    }
+    loads->base -= loads->base % image->alignment;
+}
+
+static bool is_loaded(const struct loads *loads, uint64_t place, uint64_t len_bytes)
+{
+    for (size_t i = 0; i < loads->n; i++) {
+        const Elf64_Phdr *load = &loads->headers[i];
+        __int128 start = (__int128)place + loads->base - load->p_vaddr;
+        if (start >= 0 && start + len_bytes <= load->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+static void check_entry_and_relocations(const struct mt_image *image, const struct loads *loads)
+{
+    FUZZ_REQUIRE(is_loaded(loads, image->entry, 1));
+    for (size_t i = 0; i < image->n_relocations; i++)
+        FUZZ_REQUIRE(is_loaded(loads, image->relocations[i], 8));
+}
+
+/* Every byte of the image is the file's, or zero where no segment takes one from there, but for
+ * what is relocated. */
+static void check_bytes(const struct mt_image *image, const struct loads *loads,
+                        const uint8_t *file)
+{
+    uint8_t *wanted = calloc(1, image->memory_bytes);
+    FUZZ_REQUIRE(wanted != NULL);
+    for (size_t i = 0; i < loads->n; i++) {
+        const Elf64_Phdr *load = &loads->headers[i];
+        uint64_t start = load->p_vaddr - loads->base;
+        FUZZ_REQUIRE(start <= image->memory_bytes);
+        FUZZ_REQUIRE(load->p_filesz <= image->memory_bytes - start);
+        memcpy(wanted + start, file + load->p_offset, load->p_filesz);
+    }
+    for (size_t i = 0; i < image->n_relocations; i++)
+        memcpy(wanted + image->relocations[i], image->memory + image->relocations[i], 8);
+    FUZZ_REQUIRE(memcmp(wanted, image->memory, image->memory_bytes) == 0);
+    free(wanted);
+}
+
 /* Placing adds the address at each relocation, and changes nothing else. */
 static void check_placed_at(const struct mt_image *image, uint64_t address, uint8_t *placed)
 {
@@ -94,6 +161,7 @@ static void check_placed_at(const struct mt_image *image, uint64_t address, uint
         FUZZ_REQUIRE(place >= at && image->memory_bytes >= 8 && place <= image->memory_bytes - 8);
         memcpy(&before, image->memory + place, sizeof(before));
         memcpy(&after, placed + place, sizeof(after));
+        FUZZ_REQUIRE(before <= image->memory_bytes);
         FUZZ_REQUIRE(after == before + address);
         FUZZ_REQUIRE(memcmp(placed + at, image->memory + at, place - at) == 0);
         at = place + 8;
@@ -117,6 +185,40 @@ static size_t allowed_bytes(size_t file_bytes)
     return MT_MAX_IMAGE_BYTES + 64 * file_bytes + MT_MAX_IMAGE_BYTES / 4096 * 64 + MT_MIB;
 }
 
+/* ---- Mutations ---- */
+
+/* Tables of fields: what is wrong with a file is mostly one of them by a little, or one in the
+ * place of another. */
+static void change_field(uint8_t *file, size_t len_bytes, unsigned seed)
+{
+    static const uint64_t edges[] = {0,        1,          8,          0x1000,    1u << 31,
+                                     1u << 21, UINT32_MAX, 1ull << 63, UINT64_MAX};
+    size_t n_fields = len_bytes / 4;
+    size_t width = seed & 1 ? 8 : seed & 2 ? 4 : 2;
+    uint8_t *field = file + seed / 16 % n_fields * 4;
+    const uint8_t *other = file + seed / 64 % 8191 % n_fields * 4;
+    if (field + width > file + len_bytes || other + width > file + len_bytes)
+        return;
+    uint64_t value = 0;
+    memcpy(&value, seed & 4 ? other : field, width);
+    if (seed & 8)
+        value += seed / 7 % 19 - 9;
+    else if ((seed & 4) == 0)
+        value = edges[seed / 7 % (sizeof(edges) / sizeof(edges[0]))];
+    memcpy(field, &value, width);
+}
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t len_bytes, size_t max_bytes);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len_bytes, size_t max_bytes, unsigned seed);
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len_bytes, size_t max_bytes, unsigned seed)
+{
+    if (seed % 3 == 0 || len_bytes < sizeof(Elf64_Ehdr))
+        return LLVMFuzzerMutate(data, len_bytes, max_bytes);
+    change_field(data, len_bytes, seed);
+    return len_bytes;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     struct fuzz_counter counter = {.cap_bytes = allowed_bytes(len_bytes),
@@ -129,7 +231,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     FUZZ_REQUIRE(block != NULL);
     memcpy(block + 1, data, len_bytes);
     mote_status status = mt_image_init(&image, block + 1, len_bytes, &allocator, &err);
-    free(block);
     FUZZ_REQUIRE(!counter.is_over_cap);
     if (status == MOTE_OK) {
         FUZZ_REQUIRE(counter.live_bytes <=
@@ -138,6 +239,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         check_entry(&image);
         check_functions(&image);
         check_symbols(&image);
+        struct loads loads;
+        read_loads(block + 1, &image, &loads);
+        check_entry_and_relocations(&image, &loads);
+        check_bytes(&image, &loads, block + 1);
         check_placed(&image);
         mt_image_fini(&image);
     } else {
@@ -146,6 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         FUZZ_REQUIRE(mote_status_class(status) == MOTE_CLASS_LOAD || counter.is_over_limit);
         FUZZ_REQUIRE(err.load.field[0] != '\0' || counter.is_over_limit);
     }
+    free(block);
     FUZZ_REQUIRE(counter.n_live == 0);
     return 0;
 }

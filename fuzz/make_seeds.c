@@ -68,6 +68,7 @@ struct small_guest {
 #define SMALL_OFFSET(member) ((uint64_t)offsetof(struct small_guest, member))
 #define SMALL_CODE_PAGE 0x1000u
 #define SMALL_DATA_PAGE 0x2000u
+#define SMALL_BSS_BYTES 0x100u
 
 static Elf64_Phdr small_segment(uint32_t type, uint32_t flags, uint64_t offset, uint64_t page,
                                 uint64_t len_bytes)
@@ -105,7 +106,7 @@ static void fill_small_headers(struct small_guest *guest)
                                       sizeof(guest->code));
     guest->headers[2] =
         small_segment(PT_LOAD, PF_R | PF_W, data, SMALL_DATA_PAGE, SMALL_OFFSET(sections) - data);
-    guest->headers[2].p_memsz += 0x100;
+    guest->headers[2].p_memsz += SMALL_BSS_BYTES;
     guest->headers[3] =
         small_segment(PT_NOTE, PF_R, SMALL_OFFSET(note), 0, sizeof(struct maker_note));
     guest->headers[4] = small_segment(PT_DYNAMIC, PF_R | PF_W, SMALL_OFFSET(dynamic),
@@ -128,6 +129,9 @@ static void fill_small_tables(struct small_guest *guest)
     guest->rela[0] = (Elf64_Rela){function, R_X86_64_RELATIVE, (int64_t)SMALL_OFFSET(names)};
     guest->rela[1] = (Elf64_Rela){function + 8, R_X86_64_RELATIVE,
                                   (int64_t)(SMALL_CODE_PAGE + SMALL_OFFSET(code))};
+    /* The last place that can be relocated: one byte further is a byte too far. */
+    guest->rela[2] = (Elf64_Rela){SMALL_DATA_PAGE + SMALL_OFFSET(sections) + SMALL_BSS_BYTES - 8,
+                                  R_X86_64_RELATIVE, (int64_t)SMALL_OFFSET(names)};
     guest->relr[0] = pointers;
     guest->relr[1] = 1 | 1u << 1;
     guest->function.n_params = 2;
@@ -178,6 +182,8 @@ static void save_small_guest(void)
     }
     mote_image_unref(image);
     save("elf", "small", &guest, sizeof(guest));
+    guest.note.header.n_type = 77;
+    save("elf", "without_note", &guest, sizeof(guest));
 }
 
 static void save_guests(void)
@@ -186,11 +192,6 @@ static void save_guests(void)
     static struct elf_maker maker;
     elf_maker_fill(&maker);
     save("elf", "whole", &maker, sizeof(maker));
-    elf_maker_move(&maker, 0x200000);
-    save("elf", "moved", &maker, sizeof(maker));
-    elf_maker_fill(&maker);
-    maker.note.header.n_type = 77;
-    save("elf", "without_note", &maker, sizeof(maker));
 }
 
 /* ---- Messages ---- */
@@ -313,6 +314,9 @@ static void save_words(void)
     static const char files[] = "\0str:@f\0bytes:-\0\0what is in it";
     static const char options[] =
         "\0guest.elf\0F\0--time-limit\0001s\0--heap=1M\0--json\0--returns\0i32\0--log=info";
+    static const char edges[] = "\0i32:-2147483648\0i32:2147483647\0u32:4294967295\0"
+                                "i64:-9223372036854775808\0u64:18446744073709551615\0f32:inf";
+    save("cli_arguments", "edges", edges, sizeof(edges) - 1);
     save("cli_arguments", "arguments", arguments, sizeof(arguments) - 1);
     save("cli_arguments", "files", files, sizeof(files) - 1);
     save("cli_arguments", "options", options, sizeof(options) - 1);
