@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* <mote/sandbox.h> and <mote/host_function.h>: arguments, process, guard and state are checked
- * here, in this order, then one call goes inward. */
+/* <mote/sandbox.h>: arguments, process, guard and state are checked here, in this order, then one
+ * call goes inward. */
 #include "host/base/error.h"
-#include "host/base/text.h"
 #include "host/os/process.h"
 #include "host/sandbox/operations.h"
 #include <mote/mote.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 /* ---- Coming in ---- */
 
@@ -172,20 +168,4 @@ mote_status mote_sandbox_destroy(mote_sandbox *sandbox)
         return MOTE_E_BUSY;
     mt_sandbox_destroy(sandbox);
     return MOTE_OK;
-}
-
-mote_status mote_host_fail(mote_error *err, uint64_t code, const char *format, ...)
-{
-    if (err == NULL)
-        return MOTE_E_HOST_FUNCTION;
-    char message[MOTE_ERROR_MESSAGE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(message, sizeof(message), format, arguments);
-    va_end(arguments);
-    size_t len = n < 0 ? 0 : strnlen(message, sizeof(message));
-    err->code = MOTE_E_HOST_FUNCTION;
-    err->guest_code = code;
-    mt_utf8_copy_lossy(err->message, sizeof(err->message), message, len);
-    return MOTE_E_HOST_FUNCTION;
 }
