@@ -201,7 +201,7 @@ static void test_every_limit_of_descriptors(void **state)
     assert_int_equal(in_child(live_with_few_descriptors), 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !UNDER_SANITIZERS
 static size_t address_space_bytes(void)
 {
     size_t n_pages = 0;
@@ -270,8 +270,8 @@ static void test_limits_that_do_not_matter(void **state)
 
 #define STORM_NS 200000
 #define SLOW_STORM_NS 2000000
-#define STORM_CALLS 2000u
-#define STORM_SANDBOXES 300u
+#define STORM_CALLS TIMES(2000u)
+#define STORM_SANDBOXES TIMES(300u)
 
 static _Atomic unsigned n_signals;
 
@@ -493,7 +493,7 @@ int main(void)
         cmocka_unit_test(test_each_ioctl_fails_with_each_errno),
         cmocka_unit_test(test_what_a_kernel_lacks_is_named),
         cmocka_unit_test(test_every_limit_of_descriptors),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !UNDER_SANITIZERS
         cmocka_unit_test(test_every_limit_of_address_space),
 #endif
         cmocka_unit_test(test_limits_that_do_not_matter),

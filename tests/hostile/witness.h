@@ -13,6 +13,15 @@
     if (!has_kvm()) \
     skip()
 
+/* How often a thing is tried: a fifth of it under sanitizers, which slow creations down tenfold. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZERS 1
+#define TIMES(n) ((n) / 5)
+#else
+#define UNDER_SANITIZERS 0
+#define TIMES(n) (n)
+#endif
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Whether the kvm driver works here; why not is printed. */
