@@ -112,9 +112,11 @@ static mote_status receive_one(int channel, struct mt_stub_answer *answer, int f
                           .msg_control = &control,
                           .msg_controllen = sizeof(control)};
     ssize_t n;
+    /* A zygote that gave up on its first message leaves it unread: that is told before its answer.
+     */
     do
         n = recvmsg(channel, &head, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "recvmsg from the zygote");
     if (n == 0)

@@ -51,6 +51,8 @@ static const struct {
     {"memfd_create", 0, "allow memfd_create(2) in the profile of this container or service"},
     {"execveat", 0, "allow execveat(2) of a memfd (see sysctl vm.memfd_noexec)"},
     {"clone", EAGAIN, "raise the limit on processes (ulimit -u, or pids.max of the cgroup)"},
+    {"pidfd_send_signal", 0,
+     "allow pidfd_send_signal(2) in the profile of this container or service"},
     {"pidfd_open", ENOSYS, "a kernel of 5.9 or later is needed"},
     {"", EMFILE, "raise the limit on open descriptors (ulimit -n)"},
 };

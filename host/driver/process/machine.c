@@ -105,11 +105,14 @@ static mote_status ask_for_child(struct mt_machine *machine, int fd, mote_error 
     return status;
 }
 
+/* A guest that could not be stopped is not let run. */
 static mote_status make_child(struct mt_machine *machine, int fd, mote_error *err)
 {
     mote_status status = ask_for_child(machine, fd, err);
     if (status != MOTE_OK)
         return status;
+    if (syscall(SYS_pidfd_send_signal, machine->child, 0, NULL, 0) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "pidfd_send_signal to the child");
     ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     return MOTE_OK;
 }

@@ -30,11 +30,6 @@
 #define FIRST_SPARE_FD 10 /* above the numbers that a zygote has */
 #define ANSWER_SECONDS 10
 
-/* For code that shares the host's memory but is no thread of it. */
-#define BARE \
-    __attribute__((noinline, no_stack_protector, \
-                   no_sanitize("address", "undefined", "thread", "leak")))
-
 /* What a keeper starts from; on its own stack. */
 struct keeper_start {
     int channel;
@@ -45,13 +40,13 @@ struct keeper_start {
     const char *environment[1];
 };
 
-BARE static long move_fd(int from, int to)
+MT_BARE static long move_fd(int from, int to)
 {
     return stub_call3(SYS_dup3, from, to, 0);
 }
 
 /* The three descriptors go out of the way first: any of them may have a number that is needed. */
-BARE static long become_zygote(const struct keeper_start *start)
+MT_BARE static long become_zygote(const struct keeper_start *start)
 {
     long stub = stub_call3(SYS_fcntl, start->stub, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
     long channel = stub_call3(SYS_fcntl, start->channel, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
@@ -67,7 +62,7 @@ BARE static long become_zygote(const struct keeper_start *start)
                       stub_address(start->environment), AT_EMPTY_PATH, 0);
 }
 
-BARE static void close_all(void)
+MT_BARE static void close_all(void)
 {
     if (stub_call3(SYS_close_range, 0, (long)~0u, 0) == 0)
         return;
@@ -77,7 +72,7 @@ BARE static void close_all(void)
 
 /* The vfork()ed process shares this stack frame, until it has gone. Children whose zygote ends
  * before them become the keeper's. */
-BARE static int keep(void *argument)
+MT_BARE static int keep(void *argument)
 {
     struct keeper_start *start = argument;
     stub_call6(SYS_prctl, PR_SET_NAME, stub_address("mote-keeper"), 0, 0, 0, 0);
