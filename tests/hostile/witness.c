@@ -30,13 +30,14 @@ uint64_t now_us(void)
 
 size_t resident_kib(void)
 {
-    size_t n_total = 0;
-    size_t n_resident = 0;
+    char line[128];
+    char *next;
     FILE *stream = fopen("/proc/self/statm", "r");
     assert_non_null(stream);
-    assert_int_equal(fscanf(stream, "%zu %zu", &n_total, &n_resident), 2);
+    assert_non_null(fgets(line, sizeof(line), stream));
     fclose(stream);
-    return n_resident * 4;
+    (void)strtoull(line, &next, 10);
+    return strtoull(next, NULL, 10) * 4;
 }
 
 bool has_kvm(void)
