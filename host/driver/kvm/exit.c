@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 /* Exceptions that push an error code (SDM volume 3, table 6-1; 21 to 30: AMD APM volume 2, 8.2). */
 #define HAS_ERROR_CODE \
@@ -58,11 +59,22 @@ static void name_syscall(struct mt_exit *out, const struct kvm_regs *regs)
     out->fault.rip = regs->rcx - SYSCALL_INSTRUCTION_BYTES;
 }
 
+/* CR2 is asked for when it is needed: to have it in the run page would cost every exit. */
+static bool read_fault_address(const struct mt_machine *machine, uint64_t *address)
+{
+    struct kvm_sregs sregs;
+    if (ioctl(machine->vcpu_fd, KVM_GET_SREGS, &sregs) != 0)
+        return false;
+    *address = sregs.cr2;
+    return true;
+}
+
 static void read_fault(const struct mt_machine *machine, unsigned vector, struct mt_exit *out)
 {
     const struct kvm_sync_regs *sync = &machine->run->s.regs;
     struct exception_frame frame;
     uint64_t error_code = 0;
+    uint64_t address = 0;
     uint64_t at = sync->regs.rsp;
     bool has_error_code = vector < 32 && (HAS_ERROR_CODE >> vector & 1);
     if (has_error_code) {
@@ -76,6 +88,10 @@ static void read_fault(const struct mt_machine *machine, unsigned vector, struct
         died(out, "exception frame outside the monitor's stack at", at);
         return;
     }
+    if (vector == PAGE_FAULT && !read_fault_address(machine, &address)) {
+        died(out, "special registers cannot be read, vector", vector);
+        return;
+    }
     if ((frame.cs & 3) != 3) {
         died(out, "exception in the monitor at", frame.rip);
         return;
@@ -83,7 +99,7 @@ static void read_fault(const struct mt_machine *machine, unsigned vector, struct
     out->kind = MT_EXIT_FAULT;
     out->fault.vector = (uint8_t)vector;
     out->fault.error_code = (uint32_t)error_code;
-    out->fault.address = vector == PAGE_FAULT ? sync->sregs.cr2 : 0;
+    out->fault.address = address;
     out->fault.rip = frame.rip;
     out->fault.rsp = frame.rsp;
     name_syscall(out, &sync->regs);

@@ -91,7 +91,7 @@ mote_status mt_kvm_set_up_vcpu(struct mt_machine *machine, uint8_t task_type, mo
     mote_status status = set_xcr0(machine, err);
     if (status == MOTE_OK)
         status = set_syscall_landing(machine, err);
-    machine->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    machine->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
     return status;
 }
 
