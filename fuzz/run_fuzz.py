@@ -3,13 +3,14 @@
 """Runs the fuzz targets from their seeds, and fails below the edges that floors.txt records."""
 
 import argparse
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ FLOOR_PART = 0.95
 EDGES = re.compile(r"\bcov: (\d+)")
 RUNS = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.M)
 TAIL_LINES = 40
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+# Larger inputs are found again from smaller ones, and take too much room in the tree.
+LARGEST_KEPT_BYTES = 2048
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Folders:
         return sorted(path.name.removeprefix("fuzz_") for path in found)
 
     def archive(self, name):
-        return self.corpus / f"{name}.zip"
+        return self.corpus / f"{name}.tar.xz"
 
     def fresh(self, kind, name):
         folder = self.build / kind / name
@@ -81,8 +83,9 @@ def unpack_seeds(folders, name):
     seeds = [folders.build / "seeds" / name]
     if folders.archive(name).exists():
         kept = folders.fresh("kept", name)
-        with zipfile.ZipFile(folders.archive(name)) as archive:
-            archive.extractall(kept)
+        with tarfile.open(folders.archive(name)) as archive:
+            for entry in archive.getmembers():
+                (kept / Path(entry.name).name).write_bytes(archive.extractfile(entry).read())
         seeds.append(kept)
     return [str(folder) for folder in seeds if folder.is_dir()]
 
@@ -139,17 +142,27 @@ def report(outcome, floor):
 
 def keep(folders, name):
     """Puts the fewest inputs that reach all edges known into the target's archive."""
+    known = folders.fresh("known", name)
     least = folders.fresh("least", name)
-    known = unpack_seeds(folders, name)[1:] + [str(folders.build / "found" / name)]
-    command = [str(folders.program(name)), "-merge=1", "-use_counters=0", *LIMITS, str(least)]
+    for folder in unpack_seeds(folders, name)[1:] + [folders.build / "found" / name]:
+        for path in Path(folder).iterdir():
+            if path.stat().st_size <= LARGEST_KEPT_BYTES:
+                shutil.copy(path, known / f"{Path(folder).parent.name}-{path.name}")
+    command = [str(folders.program(name)), "-merge=1", "-use_counters=0", *LIMITS]
     log = folders.build / "logs" / f"{name}-merge.log"
-    if run_logged(command + known, log) != 0:
+    if run_logged(command + [str(least), str(known)], log) != 0:
         sys.exit(f"run_fuzz: merging {name} failed; see {log}")
-    folders.corpus.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folders.archive(name), "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(least.iterdir()):
-            entry = zipfile.ZipInfo(path.name, ZIP_TIME)
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    write_archive(folders.archive(name), sorted(path.read_bytes() for path in least.iterdir()))
+
+
+def write_archive(path, inputs):
+    """Names, times and owners say nothing: the same inputs make the same archive."""
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w:xz", format=tarfile.USTAR_FORMAT, preset=9) as archive:
+        for number, data in enumerate(inputs):
+            entry = tarfile.TarInfo(f"{number:03}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
 
 
 def make_seeds(build):

@@ -2,7 +2,7 @@
 """fuzz/run_fuzz.py counts, holds targets to their floors and keeps what they find; fake targets."""
 
 import subprocess
-import zipfile
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -106,8 +106,8 @@ def test_an_unknown_target_is_named(fuzz):
 
 def test_what_is_found_can_be_kept_and_seeds_the_next_run(fuzz):
     fuzz({"a": (1, 1, 0)}, "a 1\n", "--keep")
-    with zipfile.ZipFile(fuzz.folder / "corpus" / "a.zip") as archive:
-        assert archive.read("input") == b"found"
+    with tarfile.open(fuzz.folder / "corpus" / "a.tar.xz") as archive:
+        assert archive.extractfile("000").read() == b"found"
     fuzz({"a": (1, 1, 0)}, "a 1\n")
     log = (fuzz.folder / "build" / "logs" / "a.log").read_text()
     assert str(fuzz.folder / "build" / "kept" / "a") in log
