@@ -23,6 +23,10 @@
 #define PLAIN_WAIT_MAJOR 6u
 #define PLAIN_WAIT_MINOR 11u
 
+/* No page of a guest has a protection key. A guest that denies itself all memory would only keep
+ * the kernel from telling of its faults: its rights are reset at every signal. */
+#define XCR0_PKRU (1ull << 9)
+
 #define LEGACY_AREA_BYTES 512u
 #define MXCSR_MASK_OFFSET 28u
 #define MXCSR_MASK_DEFAULT 0xFFBFu
@@ -74,7 +78,7 @@ static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error 
         return mt_fail(err, MOTE_E_SYSTEM, "an XSAVE area of %u bytes is over the cap of %u", ecx,
                        (unsigned)(MT_PROCESS_TO_BYTES - MT_TO_VECTORS));
     prepared->vector_bytes = ebx;
-    prepared->vector_components = read_xcr0();
+    prepared->vector_components = read_xcr0() & ~XCR0_PKRU;
     prepared->mxcsr_mask = read_mxcsr_mask();
     prepared->can_wait_plainly = kernel_ends_waits();
     return MOTE_OK;

@@ -64,7 +64,7 @@ MT_BARE static long become_zygote(const struct keeper_start *start)
 
 MT_BARE static void close_all(void)
 {
-    if (stub_call3(SYS_close_range, 0, (long)~0u, 0) == 0)
+    if (stub_call3(SYS_close_range, 0, UINT32_MAX, 0) == 0)
         return;
     for (long fd = 0; fd < 1 << 20; fd++)
         stub_call1(SYS_close, fd);

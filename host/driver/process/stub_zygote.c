@@ -149,7 +149,7 @@ static void wait_for_request(void)
 static void close_inherited(void)
 {
     const unsigned first = MT_ZYGOTE_HOST + 1;
-    if (stub_call3(SYS_close_range, first, (long)~0u, 0) == 0)
+    if (stub_call3(SYS_close_range, first, UINT32_MAX, 0) == 0)
         return;
     struct rlimit limit = {0, 0};
     stub_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, stub_address(&limit));
