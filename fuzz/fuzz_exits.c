@@ -178,6 +178,8 @@ static struct mt_exit take_fault(struct story *story)
     exit.fault.vector = choice & 0x40 ? 13 : choice & 0x20 ? 14 : fuzz_take_u8(story->input);
     exit.fault.error_code = choice & 0x80 ? fuzz_take_u32(story->input) : 0;
     exit.fault.is_syscall = (choice & 0x1F) == 0x1F;
+    if ((choice & 0x1F) == 0x1E)
+        exit.kind = MT_EXIT_REFUSED;
     exit.fault.rip = take_address(story);
     exit.fault.rsp = fuzz_place(story->sandbox, MT_PLACE_STACK);
     exit.fault.address = exit.fault.vector == 14 ? take_address(story) : 0;

@@ -191,6 +191,27 @@ static void test_a_syscall_is_named_where_the_driver_says_so(void **state)
     guest_close(&guest);
 }
 
+static void test_a_refused_system_call_has_no_vector(void **state)
+{
+    (void)state;
+    static const enum guest_kind kinds[] = {GUEST_MOTE, GUEST_01};
+    for (size_t i = 0; i < 2; i++) {
+        struct guest guest;
+        guest_ready(&guest, kinds[i], NULL);
+        /* At a `hlt`, and with the numbers of one: it is none. */
+        guest_fault(&guest, 13, 0, 0, guest_code(&guest, GUEST_HLT))->exit.kind = MT_EXIT_REFUSED;
+        const mote_value text = mote_str("x");
+        assert_error(guest_call(&guest, "Echo", &text, 1, MOTE_TYPE_STR, NULL), MOTE_E_GUEST_FAULT);
+        assert_int_equal(last_error.fault.vector, -1);
+        assert_string_equal(last_error.fault.name, "");
+        assert_string_equal(last_error.fault.cause, "syscall instruction");
+        assert_int_equal(last_error.fault.has_address, 0);
+        assert_int_equal(last_error.fault.rip, guest_code(&guest, GUEST_HLT));
+        assert_state(&guest, MOTE_SANDBOX_POISONED);
+        guest_close(&guest);
+    }
+}
+
 static void test_rip_may_be_anywhere(void **state)
 {
     (void)state;
@@ -274,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_each_vector_has_its_name),
         cmocka_unit_test(test_protection_faults_are_named_by_their_instruction),
         cmocka_unit_test(test_a_syscall_is_named_where_the_driver_says_so),
+        cmocka_unit_test(test_a_refused_system_call_has_no_vector),
         cmocka_unit_test(test_rip_may_be_anywhere),
         cmocka_unit_test(test_only_hlt_in_the_images_own_code_finishes),
         cmocka_unit_test(test_hlt_does_not_finish_a_mote_guest),
