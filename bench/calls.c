@@ -69,10 +69,13 @@ static mote_status measure(mote_sandbox *sandbox, struct calls *calls, mote_erro
     return status;
 }
 
-mote_status calls_measure(mote_image *image, struct calls *calls, mote_error *err)
+mote_status calls_measure(mote_image *image, const char *driver, struct calls *calls,
+                          mote_error *err)
 {
+    mote_config config = MOTE_CONFIG_INIT;
+    config.driver = driver;
     mote_sandbox *sandbox = NULL;
-    mote_status status = guest_start(image, NULL, &sandbox, err);
+    mote_status status = guest_start(image, &config, &sandbox, err);
     if (status == MOTE_OK) {
         status = measure(sandbox, calls, err);
         mote_sandbox_destroy(sandbox);

@@ -20,7 +20,8 @@ struct calls {
     struct counts with_host_call_counts;
 };
 
-/* Measure in a sandbox of its own, and add the samples to *calls. */
-mote_status calls_measure(mote_image *image, struct calls *calls, mote_error *err);
+/* Measure in a sandbox of its own, which the named driver runs, and add the samples to *calls. */
+mote_status calls_measure(mote_image *image, const char *driver, struct calls *calls,
+                          mote_error *err);
 
 #endif

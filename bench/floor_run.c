@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mote-floor as a child whose standard output is read. */
+/* A floor as a child whose standard output is read. */
 #include "bench/floor_run.h"
 #include "bench/fail.h"
 
@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -108,7 +107,14 @@ mote_status floor_run(const char *program, struct floor *floor, mote_error *err)
         return fail(err, MOTE_E_NO_HYPERVISOR, "%s failed", program);
     }
     const char *at = text;
-    struct floor read = {summary_after(&at), summary_after(&at), summary_after(&at), 0};
+    struct floor read = {0};
+    read.run = summary_after(&at);
+    read.create = summary_after(&at);
+    read.destroy = summary_after(&at);
+    read.has_ping_pong = at != NULL && strstr(at, "\"ping_pong\":") != NULL;
+    if (read.has_ping_pong) {
+        read.ping_pong = summary_after(&at);
+    }
     read.exits = number_after(&at, "\"exits\":");
     if (at == NULL) {
         return fail(err, MOTE_E_SYSTEM, "%s did not print its figures", program);
@@ -129,4 +135,5 @@ void floor_lower(struct floor *lowest, const struct floor *other)
     keep_lower(&lowest->run, &other->run);
     keep_lower(&lowest->create, &other->create);
     keep_lower(&lowest->destroy, &other->destroy);
+    keep_lower(&lowest->ping_pong, &other->ping_pong);
 }

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running mote-floor as a program of its own, and reading what it prints. */
+/* Running a floor as a program of its own, and reading what it prints. */
 #ifndef MOTE_BENCH_FLOOR_RUN_H
 #define MOTE_BENCH_FLOOR_RUN_H
 
 #include "bench/samples.h"
 
 #include <mote/error.h>
+#include <stdbool.h>
 
-/* One run of mote-floor. The n of the summaries stays 0: it does not say. */
+/* One run of mote-floor or of mote-floor-process. The n of the summaries stays 0: it does not say.
+ */
 struct floor {
     struct summary run;
     struct summary create;
     struct summary destroy;
+    struct summary ping_pong;
     double exits;
+    bool has_ping_pong; /* mote-floor has none, nor has a machine with one CPU */
 };
 
 mote_status floor_run(const char *program, struct floor *floor, mote_error *err);

@@ -108,13 +108,14 @@ static mote_status inflate_in_guest(mote_sandbox *sandbox, const struct buffers 
 }
 
 /* One turn: natively once, then two calls of a new sandbox. */
-static mote_status take_turn(mote_image *image, const struct buffers *buffers,
+static mote_status take_turn(mote_image *image, const char *driver, const struct buffers *buffers,
                              struct inflate *inflate, mote_error *err)
 {
     double native_us = 0;
     double first_us = 0;
     double second_us = 0;
     mote_config config = MOTE_CONFIG_INIT;
+    config.driver = driver;
     config.input_bytes = buffers->compressed_bytes + ROOM_BYTES;
     config.output_bytes = PLAIN_BYTES + ROOM_BYTES;
     config.time_limit_us = 60000000;
@@ -139,7 +140,8 @@ static mote_status take_turn(mote_image *image, const struct buffers *buffers,
     return status;
 }
 
-mote_status inflate_measure(mote_image *image, struct inflate *inflate, mote_error *err)
+mote_status inflate_measure(mote_image *image, const char *driver, struct inflate *inflate,
+                            mote_error *err)
 {
     struct buffers buffers = {0};
     double warm_up_us = 0;
@@ -148,7 +150,7 @@ mote_status inflate_measure(mote_image *image, struct inflate *inflate, mote_err
         status = inflate_natively(&buffers, &warm_up_us, err);
     }
     for (int i = 0; i < TURNS && status == MOTE_OK; i++) {
-        status = take_turn(image, &buffers, inflate, err);
+        status = take_turn(image, driver, &buffers, inflate, err);
     }
     inflate->compressed_bytes = buffers.compressed_bytes;
     inflate->plain_bytes = PLAIN_BYTES;

@@ -15,6 +15,8 @@ struct inflate {
     size_t plain_bytes;
 };
 
-mote_status inflate_measure(mote_image *image, struct inflate *inflate, mote_error *err);
+/* The named driver runs the guests. */
+mote_status inflate_measure(mote_image *image, const char *driver, struct inflate *inflate,
+                            mote_error *err);
 
 #endif

@@ -7,11 +7,12 @@
 enum { LIVES = 100, WARM_UP_LIVES = 5 };
 
 /* The image is open already; what it takes to read and parse it is no part of a creation. */
-static mote_status live(mote_image *image, double *create_us, double *destroy_us, mote_error *err)
+static mote_status live(mote_image *image, const mote_config *config, double *create_us,
+                        double *destroy_us, mote_error *err)
 {
     mote_sandbox *sandbox = NULL;
     double start_us = clock_now_us();
-    mote_status status = guest_start(image, NULL, &sandbox, err);
+    mote_status status = guest_start(image, config, &sandbox, err);
     if (status != MOTE_OK) {
         return status;
     }
@@ -23,12 +24,15 @@ static mote_status live(mote_image *image, double *create_us, double *destroy_us
     return status;
 }
 
-mote_status lives_measure(mote_image *image, struct lives *lives, mote_error *err)
+mote_status lives_measure(mote_image *image, const char *driver, struct lives *lives,
+                          mote_error *err)
 {
+    mote_config config = MOTE_CONFIG_INIT;
+    config.driver = driver;
     for (int i = 0; i < WARM_UP_LIVES + LIVES; i++) {
         double create_us = 0;
         double destroy_us = 0;
-        mote_status status = live(image, &create_us, &destroy_us, err);
+        mote_status status = live(image, &config, &create_us, &destroy_us, err);
         if (status != MOTE_OK) {
             return status;
         }

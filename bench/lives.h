@@ -12,7 +12,8 @@ struct lives {
     struct samples destroy;
 };
 
-/* Add the samples of some sandboxes, one after the other, to *lives. */
-mote_status lives_measure(mote_image *image, struct lives *lives, mote_error *err);
+/* Add the samples of some sandboxes of the named driver, one after the other, to *lives. */
+mote_status lives_measure(mote_image *image, const char *driver, struct lives *lives,
+                          mote_error *err);
 
 #endif

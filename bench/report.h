@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the benchmark says: figures against their floors, for people and as one line of JSON. */
+/* What the benchmark says of each driver: figures against their floors, for people and as one line
+ * of JSON. */
 #ifndef MOTE_BENCH_REPORT_H
 #define MOTE_BENCH_REPORT_H
 
@@ -20,15 +21,18 @@ struct figure {
     const char *about; /* one line */
     struct summary summary;
     const struct floor_figure *floor;
-    double goal;                 /* the most that the ratio may be; 0: there is no goal */
+    double goal;                 /* the most that the ratio may be; 0: there is no such goal */
+    double goal_us;              /* the most that the median may be; 0: there is no such goal */
     const struct counts *counts; /* of the whole call, or NULL */
 };
 
 struct report {
     const char *driver;
     const char *kind;
+    const char *reason; /* why the driver does not work; NULL: it does, and has figures */
     int cpu;
-    double floor_exits; /* of one run of mote-floor, as its guest counted them */
+    const char *floor_program;
+    double floor_exits; /* of one run of the floor: what its guest or its child counted */
     const struct floor_figure *floors;
     size_t n_floors;
     const struct figure *figures;
@@ -37,13 +41,14 @@ struct report {
 
 double figure_ratio(const struct figure *figure);
 
-/* Whether the ratio is within the goal. True without a goal. */
+/* Whether ratio and median are within their goals. True without a goal. */
 bool figure_is_met(const struct figure *figure);
 
 bool report_goals_are_met(const struct report *report);
 
-/* Both write to standard output. */
+/* Both write to standard output. The JSON is one line: what the first report says, and an array
+ * with all of them. */
 void report_print(const struct report *report);
-void report_print_json(const struct report *report);
+void report_print_json(const struct report *reports, size_t n);
 
 #endif

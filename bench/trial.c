@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each driver has a floor of its own, and goals of its own; the measurements are the same. */
+#include "bench/trial.h"
+#include "bench/fail.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROUNDS = 3 };
+/* How many of the figures and floors, from the first, are about calls. */
+enum { N_CALL_FIGURES = 2, N_CALL_FLOORS = 1 };
+enum { FLOOR_RUN, FLOOR_CREATE, FLOOR_DESTROY, FLOOR_NATIVE, FLOOR_PING_PONG };
+
+struct terms {
+    const char *driver;
+    const char *floor; /* the program that measures it */
+    struct {
+        const char *name;
+        const char *about;
+    } floors[MAX_FLOORS];
+    /* The most that a figure may be, as a multiple of its floor or in microseconds; 0: no goal. */
+    double goals[N_FIGURES];
+    double goals_us[N_FIGURES];
+};
+
+static const struct {
+    const char *name;
+    const char *about;
+    size_t floor;
+} figures[N_FIGURES] = {
+    {"call", "an empty function", FLOOR_RUN},
+    {"host call", "what an empty host function adds", FLOOR_RUN},
+    {"create", "creation to first result", FLOOR_CREATE},
+    {"destroy", "destruction", FLOOR_DESTROY},
+    {"inflate first", "16 MiB, first call", FLOOR_NATIVE},
+    {"inflate second", "16 MiB, second call", FLOOR_NATIVE},
+};
+
+static const struct terms all_terms[] = {
+    {
+        .driver = "kvm",
+        .floor = "mote-floor",
+        .floors = {{"run", "ring-3 KVM_RUN that ends with OUT"},
+                   {"create", "ioctls of a creation and the first KVM_RUN"},
+                   {"destroy", "closing the virtual CPU and the VM"},
+                   {"native inflate", "zlib and one memcpy of its result"}},
+        .goals = {1.10, 1.10, 0, 0, 0, 1.10},
+    },
+    {
+        .driver = "process",
+        .floor = "mote-floor-process",
+        .floors = {{"notification", "a notified system call, answered, on one CPU"},
+                   {"exec", "vfork and exec of true, and its end"},
+                   {"kill", "SIGKILL to a forked child, and its end"},
+                   {"native inflate", "zlib and one memcpy of its result"},
+                   {"ping-pong", "a word in shared memory to another CPU and back, spinning"}},
+        .goals = {1.15},
+        .goals_us = {0, 0, 100},
+    },
+};
+
+static const struct terms *find_terms(const char *driver)
+{
+    for (size_t i = 0; i < sizeof all_terms / sizeof all_terms[0]; i++) {
+        if (strcmp(all_terms[i].driver, driver) == 0) {
+            return &all_terms[i];
+        }
+    }
+    return NULL;
+}
+
+/* Floor and figures take turns, so that both see the same machine. */
+static mote_status measure_rounds(struct trial *trial, const char *floor_program, mote_image *hello,
+                                  bool is_calls_only, mote_error *err)
+{
+    const char *driver = trial->driver.name;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct floor floor;
+        mote_status status = floor_run(floor_program, &floor, err);
+        if (status == MOTE_OK) {
+            status = calls_measure(hello, driver, &trial->calls, err);
+        }
+        if (status == MOTE_OK && !is_calls_only) {
+            status = lives_measure(hello, driver, &trial->lives, err);
+        }
+        if (status != MOTE_OK) {
+            return status;
+        }
+        if (i == 0) {
+            trial->floor = floor;
+        }
+        floor_lower(&trial->floor, &floor);
+    }
+    return MOTE_OK;
+}
+
+mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, bool is_calls_only,
+                          mote_error *err)
+{
+    const struct terms *terms = find_terms(trial->driver.name);
+    if (terms == NULL) {
+        return fail(err, MOTE_E_DRIVER, "no floor is known of driver %s", trial->driver.name);
+    }
+    char floor[PATH_MAX];
+    int n = snprintf(floor, sizeof floor, "%s/%s", paths->bin, terms->floor);
+    if (n < 0 || (size_t)n >= sizeof floor) {
+        return fail(err, MOTE_E_SYSTEM, "the path of %s is too long", terms->floor);
+    }
+    mote_image *hello = NULL;
+    mote_image *inflate = NULL;
+    mote_status status = mote_image_open(paths->hello, NULL, &hello, err);
+    if (status == MOTE_OK) {
+        status = mote_image_open(paths->inflate, NULL, &inflate, err);
+    }
+    if (status == MOTE_OK) {
+        status = measure_rounds(trial, floor, hello, is_calls_only, err);
+    }
+    if (status == MOTE_OK && !is_calls_only) {
+        status = inflate_measure(inflate, terms->driver, &trial->inflate, err);
+    }
+    mote_image_unref(inflate);
+    mote_image_unref(hello);
+    return status;
+}
+
+static void set_floors(struct trial *trial, const struct terms *terms)
+{
+    const struct summary summaries[MAX_FLOORS] = {
+        trial->floor.run, trial->floor.create, trial->floor.destroy,
+        samples_summary(&trial->inflate.native), trial->floor.ping_pong};
+    for (size_t i = 0; i < MAX_FLOORS; i++) {
+        trial->floors[i] =
+            (struct floor_figure){terms->floors[i].name, terms->floors[i].about, summaries[i]};
+    }
+}
+
+static void set_figures(struct trial *trial, const struct terms *terms)
+{
+    struct summary call = samples_summary(&trial->calls.call);
+    const struct summary summaries[N_FIGURES] = {
+        call,
+        summary_less(samples_summary(&trial->calls.with_host_call), call.median_us),
+        samples_summary(&trial->lives.create),
+        samples_summary(&trial->lives.destroy),
+        samples_summary(&trial->inflate.first),
+        samples_summary(&trial->inflate.second),
+    };
+    const struct counts *counts[N_FIGURES] = {&trial->calls.call_counts,
+                                              &trial->calls.with_host_call_counts};
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        trial->figures[i] = (struct figure){
+            .name = figures[i].name,
+            .about = figures[i].about,
+            .summary = summaries[i],
+            .floor = &trial->floors[figures[i].floor],
+            .goal = terms->goals[i],
+            .goal_us = terms->goals_us[i],
+            .counts = counts[i],
+        };
+    }
+}
+
+struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
+{
+    const struct terms *terms = find_terms(trial->driver.name);
+    struct report report = {.driver = trial->driver.name, .kind = trial->driver.kind, .cpu = cpu};
+    if (!trial->driver.works || terms == NULL) {
+        report.reason = trial->driver.reason;
+        return report;
+    }
+    set_floors(trial, terms);
+    set_figures(trial, terms);
+    report.floor_program = terms->floor;
+    report.floor_exits = trial->floor.exits;
+    report.floors = trial->floors;
+    report.n_floors = is_calls_only                ? N_CALL_FLOORS
+                      : trial->floor.has_ping_pong ? MAX_FLOORS
+                                                   : MAX_FLOORS - 1;
+    report.figures = trial->figures;
+    report.n_figures = is_calls_only ? N_CALL_FIGURES : N_FIGURES;
+    return report;
+}

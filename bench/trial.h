@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One driver under measurement: its figures, its floors, and what is said about them. */
+#ifndef MOTE_BENCH_TRIAL_H
+#define MOTE_BENCH_TRIAL_H
+
+#include "bench/calls.h"
+#include "bench/floor_run.h"
+#include "bench/inflate.h"
+#include "bench/lives.h"
+#include "bench/report.h"
+
+#include <limits.h>
+
+enum { MAX_FLOORS = 5, N_FIGURES = 6 };
+
+struct trial_paths {
+    char bin[PATH_MAX]; /* the directory of the floors */
+    char hello[PATH_MAX];
+    char inflate[PATH_MAX];
+};
+
+struct trial {
+    mote_driver_report driver;
+    struct floor floor;
+    struct calls calls;
+    struct lives lives;
+    struct inflate inflate;
+    struct floor_figure floors[MAX_FLOORS];
+    struct figure figures[N_FIGURES];
+};
+
+/* Measure the driver that trial->driver names and says works; is_calls_only leaves out what takes
+ * long: creation, destruction, decompression. */
+mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, bool is_calls_only,
+                          mote_error *err);
+
+/* What the trial came to, or why the driver does not work. The report borrows from the trial. */
+struct report trial_report(struct trial *trial, bool is_calls_only, int cpu);
+
+#endif
