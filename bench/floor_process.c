@@ -2,6 +2,8 @@
 /* The floor under the process driver's figures: one notified system call, vfork and exec, a kill,
  * and for comparison two cores that pass a word to and fro. */
 #include "bench/clock.h"
+#include "bench/floor_ping_pong.h"
+#include "bench/floor_print.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -9,11 +11,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -22,14 +22,9 @@
 #include <unistd.h>
 
 enum { BLOCKS = 2000, BLOCK_RUNS = 10, WARM_UP_RUNS = 1000, LIVES = 200 };
-/* The listener before it is there; the word before the other CPU has answered. */
-enum { NO_LISTENER = -1, FAILED = -2, STARTING = -1, NO_OTHER_CPU = -2 };
+enum { NO_LISTENER = -1, FAILED = -2 };
 
-/* Written by the children as well. */
-static struct shared {
-    atomic_int listener;           /* a descriptor, which parent and child have in common */
-    _Alignas(64) atomic_long word; /* even: the parent's turn; odd: the child's */
-} * shared;
+static atomic_int *shared_listener; /* a descriptor, which parent and child have in common */
 static unsigned long n_notified;
 
 /* Linux 6.6; older headers do not have it. */
@@ -38,19 +33,10 @@ static unsigned long n_notified;
 #endif
 #define SYNC_WAKE_UP 1ul
 
-static long require(long value, const char *what)
-{
-    if (value < 0) {
-        perror(what);
-        exit(1);
-    }
-    return value;
-}
-
 static void end(pid_t child)
 {
-    require(kill(child, SIGKILL), "kill");
-    require(waitpid(child, NULL, 0), "waitpid");
+    floor_require(kill(child, SIGKILL), "kill");
+    floor_require(waitpid(child, NULL, 0), "waitpid");
 }
 
 /* What the child of the notifications does: one system call, again and again. */
@@ -70,7 +56,7 @@ static void call_for_ever(void)
     if (listener < 0) {
         perror("a listener to system calls");
     }
-    atomic_store(&shared->listener, listener < 0 ? FAILED : listener);
+    atomic_store(shared_listener, listener < 0 ? FAILED : listener);
     while (listener >= 0) {
         syscall(SYS_getppid);
     }
@@ -82,7 +68,7 @@ static void receive(int listener, struct seccomp_notif *call)
     do {
         *call = (struct seccomp_notif){0}; /* the kernel demands it */
     } while (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, call) != 0 && errno == EINTR);
-    require(call->data.nr == SYS_getppid ? 0 : -1, "a notification");
+    floor_require(call->data.nr == SYS_getppid ? 0 : -1, "a notification");
     n_notified++;
 }
 
@@ -92,7 +78,8 @@ static double notify_us(int listener, struct seccomp_notif *call, int n)
     double start_us = clock_now_us();
     for (int i = 0; i < n; i++) {
         struct seccomp_notif_resp answer = {.id = call->id};
-        require(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer), "SECCOMP_IOCTL_NOTIF_SEND");
+        floor_require(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer),
+                      "SECCOMP_IOCTL_NOTIF_SEND");
         receive(listener, call);
     }
     return (clock_now_us() - start_us) / n;
@@ -100,14 +87,18 @@ static double notify_us(int listener, struct seccomp_notif *call, int n)
 
 static void measure_notification(double *us)
 {
-    atomic_store(&shared->listener, NO_LISTENER);
+    shared_listener = mmap(NULL, sizeof *shared_listener, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    floor_require(shared_listener == MAP_FAILED ? -1 : 0, "mmap");
+    atomic_store(shared_listener, NO_LISTENER);
     /* A fork that shares the descriptors, so that the listener needs no passing. */
-    pid_t child = (pid_t)require(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0), "clone");
+    pid_t child =
+        (pid_t)floor_require(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0), "clone");
     if (child == 0) {
         call_for_ever();
     }
     int listener = NO_LISTENER;
-    while ((listener = atomic_load(&shared->listener)) == NO_LISTENER) {
+    while ((listener = atomic_load(shared_listener)) == NO_LISTENER) {
         sched_yield();
     }
     if (listener == FAILED) {
@@ -135,16 +126,16 @@ static double exec_us(void)
         execve("/bin/true", argv, environment);
         _exit(127);
     }
-    require(child, "vfork");
-    require(waitpid(child, &status, 0), "waitpid");
+    floor_require(child, "vfork");
+    floor_require(waitpid(child, &status, 0), "waitpid");
     double us = clock_now_us() - start_us;
-    require(status == 0 ? 0 : -1, "/bin/true");
+    floor_require(status == 0 ? 0 : -1, "/bin/true");
     return us;
 }
 
 static double kill_us(void)
 {
-    pid_t child = (pid_t)require(fork(), "fork");
+    pid_t child = (pid_t)floor_require(fork(), "fork");
     if (child == 0) {
         pause();
         _exit(1);
@@ -154,89 +145,21 @@ static double kill_us(void)
     return clock_now_us() - start_us;
 }
 
-/* What the child of the ping-pong does: it goes to another CPU, and answers each odd number. */
-static void pass_back(size_t here)
-{
-    cpu_set_t others;
-    memset(&others, 0xFF, sizeof others);
-    CPU_CLR(here, &others);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (sched_setaffinity(0, sizeof others, &others) != 0) {
-        atomic_store(&shared->word, NO_OTHER_CPU);
-        _exit(0);
-    }
-    atomic_store(&shared->word, 0);
-    for (;;) {
-        long now = atomic_load(&shared->word);
-        if (now & 1) {
-            atomic_store(&shared->word, now + 1);
-        }
-    }
-}
-
-static double pass_us(int n)
-{
-    double start_us = clock_now_us();
-    for (int i = 0; i < n; i++) {
-        long ours = atomic_load(&shared->word) + 1;
-        atomic_store(&shared->word, ours);
-        while (atomic_load(&shared->word) == ours) {
-        }
-    }
-    return (clock_now_us() - start_us) / n;
-}
-
-/* Returns whether there are two CPUs for it. */
-static bool measure_ping_pong(size_t here, double *us)
-{
-    atomic_store(&shared->word, STARTING);
-    pid_t child = (pid_t)require(fork(), "fork");
-    if (child == 0) {
-        pass_back(here);
-    }
-    while (atomic_load(&shared->word) == STARTING) {
-        sched_yield();
-    }
-    bool is_possible = atomic_load(&shared->word) != NO_OTHER_CPU;
-    for (int i = 0; is_possible && i < BLOCKS; i++) {
-        us[i] = pass_us(BLOCK_RUNS);
-    }
-    end(child);
-    return is_possible;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return *(const double *)a < *(const double *)b ? -1 : 1;
-}
-
-static void print(const char *start, double *us, size_t n)
-{
-    qsort(us, n, sizeof *us, compare);
-    printf("%s:{\"median_us\":%.3f,\"min_us\":%.3f,", start, us[n / 2], us[0]);
-    printf("\"p90_us\":%.3f},", us[n * 9 / 10]);
-}
-
 /* The keys are those of mote-floor. */
 int main(void)
 {
     static double run[BLOCKS], pass[BLOCKS], birth[LIVES], death[LIVES];
-    cpu_set_t set = {{0}};
-    size_t here = (size_t)require(sched_getcpu(), "sched_getcpu");
-    CPU_SET(here, &set);
-    require(sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    require(shared == MAP_FAILED ? -1 : 0, "mmap");
+    size_t here = floor_stay_here();
     measure_notification(run);
     for (int i = 0; i < LIVES; i++) {
         birth[i] = exec_us();
         death[i] = kill_us();
     }
-    print("{\"run\"", run, BLOCKS);
-    print("\"create\"", birth, LIVES);
-    print("\"destroy\"", death, LIVES);
-    if (measure_ping_pong(here, pass)) {
-        print("\"ping_pong\"", pass, BLOCKS);
+    floor_print("{\"run\"", run, BLOCKS);
+    floor_print("\"create\"", birth, LIVES);
+    floor_print("\"destroy\"", death, LIVES);
+    if (ping_pong_measure(here, pass, BLOCKS)) {
+        floor_print("\"ping_pong\"", pass, BLOCKS);
     }
     printf("\"exits\":%lu}\n", n_notified);
 }

@@ -28,7 +28,7 @@ NEVER = 10**12
 SCRIPT = """export GLIBC_TUNABLES=\
 glibc.cpu.x86_rep_movsb_threshold={never}:glibc.cpu.x86_rep_stosb_threshold={never}
 echo @@begin
-{bench} --calls --json
+{bench} --driver kvm --calls --json
 echo "@@end $?"
 echo @@begin
 {counted} {guest}
