@@ -187,7 +187,7 @@ static void test_a_claimed_exception_is_only_text(void **state)
 
 /* ---- Everything at once ---- */
 
-#define N_SCRIBBLES TIMES(1500u)
+#define N_SCRIBBLES rounds(1500)
 
 static bool is_outcome_of_scribbling(mote_status status)
 {

@@ -116,14 +116,14 @@ static void test_a_file_that_changes_while_it_is_read(void **state)
     write_file(good, good_bytes);
     atomic_store(&is_over, false);
     assert_int_equal(pthread_create(&thread, NULL, change_file, NULL), 0);
-    for (size_t i = 0; i < TIMES(1000u); i++) {
+    for (size_t i = 0; i < rounds(1000); i++) {
         mote_status status = open_and_close(path);
         assert_true(status == MOTE_OK || mote_status_class(status) == MOTE_CLASS_LOAD);
         n_loaded += status == MOTE_OK;
     }
     atomic_store(&is_over, true);
     pthread_join(thread, NULL);
-    print_message("%zu of %u loaded\n", n_loaded, TIMES(1000u));
+    print_message("%zu of %zu loaded\n", n_loaded, rounds(1000));
 }
 
 /* ---- A17: what is no file, and what is too large for one ---- */
@@ -207,7 +207,7 @@ static mote_status run_image(mote_image *image)
     return status;
 }
 
-#define N_CHANGED TIMES(400u)
+#define N_CHANGED rounds(400)
 
 static Elf64_Phdr find_code(void)
 {

@@ -270,8 +270,8 @@ static void test_limits_that_do_not_matter(void **state)
 
 #define STORM_NS 200000
 #define SLOW_STORM_NS 2000000
-#define STORM_CALLS TIMES(2000u)
-#define STORM_SANDBOXES TIMES(300u)
+#define STORM_CALLS rounds(2000)
+#define STORM_SANDBOXES rounds(300)
 
 static _Atomic unsigned n_signals;
 

@@ -215,7 +215,7 @@ static void test_memory_that_changes_between_any_two_reads(void **state)
     struct mt_copy copy = {0};
     size_t n_accepted = 0;
     size_t n_refused = 0;
-    for (size_t i = 0; i < TIMES(200000u); i++) {
+    for (size_t i = 0; i < rounds(200000); i++) {
         adversary = NULL;
         guest_leaves_bytes(next_random() % 200);
         adversary = change_something;
@@ -252,7 +252,7 @@ static void test_a_prefix_that_another_thread_flips(void **state)
     guest_leaves_bytes(40);
     atomic_store(&is_over, false);
     assert_int_equal(pthread_create(&thread, NULL, flip_prefix, NULL), 0);
-    for (size_t i = 0; i < TIMES(500000u); i++) {
+    for (size_t i = 0; i < rounds(500000); i++) {
         mote_status status = pop(&copy);
         assert_true(status == MOTE_OK || status == MOTE_E_PROTOCOL);
     }
@@ -336,7 +336,7 @@ static void test_a_live_guest_that_changes_at_every_read(void **state)
     size_t n_bad = 0;
     const mote_host_function function = {
         .name = "Answer", .fn = say_7, .context = &n_calls, .returns = MOTE_TYPE_I32};
-    for (size_t i = 0; i < TIMES(400u); i++) {
+    for (size_t i = 0; i < rounds(400); i++) {
         const mote_value ask[] = {mote_u32((uint32_t)(i % 3))};
         const mote_value fail[] = {mote_u32(77), mote_str("mine")};
         const mote_value text[] = {mote_str("some text that comes back")};

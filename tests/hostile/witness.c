@@ -3,6 +3,7 @@
 #include "tests/hostile/witness.h"
 
 #include "host/sandbox/sandbox.h"
+#include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,23 @@ uint64_t now_us(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* QEMU's emulator names itself (CPUID, leaf 0x40000000). */
+static bool is_emulated(void)
+{
+    uint32_t eax;
+    uint32_t name[3];
+    __cpuid(0x40000000, eax, name[0], name[1], name[2]);
+    return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
+}
+
+size_t rounds(size_t n)
+{
+    static size_t divisor;
+    if (divisor == 0)
+        divisor = UNDER_SANITIZERS || is_emulated() ? 5 : 1;
+    return n / divisor;
 }
 
 size_t resident_kib(void)

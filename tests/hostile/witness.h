@@ -13,14 +13,15 @@
     if (!has_kvm()) \
     skip()
 
-/* How often a thing is tried: a fifth of it under sanitizers, which slow creations down tenfold. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define UNDER_SANITIZERS 1
-#define TIMES(n) ((n) / 5)
 #else
 #define UNDER_SANITIZERS 0
-#define TIMES(n) (n)
 #endif
+
+/* How often a thing is tried that should be tried n times: a fifth of it under sanitizers and on an
+ * emulated CPU, where creations are slow. */
+size_t rounds(size_t n);
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
