@@ -7,6 +7,10 @@
 
 #include "bench/report.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 static const struct floor_figure hundred = {"run", "", {.median_us = 100}};
 
 static struct figure figure_of(double median_us, double goal)
@@ -67,6 +71,44 @@ static void test_one_missed_goal_is_enough(void **state)
     assert_true(report_goals_are_met(&but_last));
 }
 
+/* What report_print_json() writes, up to room - 1 characters. */
+static void print_json_into(const struct report *reports, size_t n, char *text, size_t room)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fflush(stdout), 0);
+    int kept = dup(STDOUT_FILENO);
+    assert_true(kept >= 0);
+    assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+    report_print_json(reports, n);
+    assert_int_equal(fflush(stdout), 0);
+    assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+    assert_int_equal(close(kept), 0);
+    rewind(file);
+    text[fread(text, 1, room - 1, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_json_has_all_drivers_and_the_first_at_the_top(void **state)
+{
+    (void)state;
+    const struct figure figure = {
+        .name = "create", .summary = {.median_us = 150}, .floor = &hundred, .goal_us = 100};
+    const struct report reports[] = {
+        {.driver = "kvm", .kind = "", .reason = "open \"a\\b\""},
+        {.driver = "process", .kind = "", .cpu = 1, .figures = &figure, .n_figures = 1}};
+    char text[1024];
+    print_json_into(reports, 2, text, sizeof text);
+    const char *none = "\"driver\":\"kvm\",\"kind\":\"\",\"cpu\":0,\"works\":false,"
+                       "\"reason\":\"open \\\"a\\\\b\\\"\"";
+    char wanted[512];
+    assert_true(snprintf(wanted, sizeof wanted, "{%s,\"drivers\":[{%s},{\"driver\":\"process\",",
+                         none, none) < (int)sizeof wanted);
+    assert_memory_equal(text, wanted, strlen(wanted));
+    assert_non_null(strstr(text, "\"ratio\":1.5000,\"goal_us\":100,\"met\":false}"));
+    assert_non_null(strstr(text, "},\"goals_met\":false}]}\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_figure_without_a_goal_misses_none),
         cmocka_unit_test(test_goal_in_microseconds_is_met_up_to_it),
         cmocka_unit_test(test_driver_that_does_not_work_misses_no_goal),
+        cmocka_unit_test(test_json_has_all_drivers_and_the_first_at_the_top),
         cmocka_unit_test(test_one_missed_goal_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
