@@ -131,8 +131,8 @@ typedef struct mote_load {
  * The caller owns it; nothing in it needs to be released. Only the members that
  * belong to the code are meaningful, all others are zero. Any function accepts
  * NULL in its place. A function that succeeds sets code to MOTE_OK and leaves the
- * rest alone. text is always one line: in guest text, control characters and
- * bytes that are not UTF-8 are written as \xNN. message is the guest's or host
+ * rest alone. text is always one line: in guest text, control characters but tab
+ * and bytes that are not UTF-8 are written as \xNN. message is the guest's or host
  * function's own text, valid UTF-8, cut where it is too long.
  */
 typedef struct mote_error {
