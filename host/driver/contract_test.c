@@ -33,7 +33,7 @@
 #define INITIAL_RSP (STACK + 0x1000 - 0x28)
 
 #define MS 1000000ull
-#define LIMIT_NS (50 * MS)
+#define LIMIT_NS (2000 * MS)
 #define LONG_NS (20000 * MS)
 
 #define RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)
@@ -51,6 +51,7 @@
 #define WRGSBASE_RCX 0xF3, 0x48, 0x0F, 0xAE, 0xD9
 #define PUSH_FSBASE 0xF3, 0x48, 0x0F, 0xAE, 0xC0, 0x50 /* rdfsbase %rax; push %rax */
 #define PUSH_GSBASE 0xF3, 0x48, 0x0F, 0xAE, 0xC8, 0x50
+#define COUNT_IN_XMM5 0x66, 0x0F, 0x7E, 0xE8, 0xFF, 0xC0, 0x66, 0x0F, 0x6E, 0xE8
 #define MOV_ECX(address) 0xB9, BYTES_OF(address)
 #define MOV_EDX(number) 0xBA, BYTES_OF(number)
 #define OUT 0xEE
@@ -589,6 +590,21 @@ static void test_the_trap_flag_traps(void **state)
     assert_in_range(exit.fault.rip, CODE + 9, CODE + 10);
 }
 
+static void test_a_trap_follows_the_out_that_it_is_set_for(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* mov $104, %edx; pushf; orl $0x100, (%rsp); popf; out; nop */
+    struct mt_exit exit =
+        RUN(f, MOV_EDX(MT_PORT_DONE), PUSHF, 0x81, 0x0C, 0x24, 0, 1, 0, 0, 0x9D, OUT, 0x90);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    exit = run_on(f);
+    assert_int_equal(exit.kind, MT_EXIT_FAULT);
+    assert_int_equal(exit.fault.vector, 1);
+    /* kvm_pvm raises it one instruction late. */
+    assert_in_range(exit.fault.rip, CODE + 15, CODE + 16);
+}
+
 static void test_system_calls_are_refused_at_their_place(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -702,27 +718,43 @@ static void test_a_kick_before_a_run_interrupts_it(void **state)
     assert_true(mt_clock_ns() < f->deadline_ns - LONG_NS / 2);
 }
 
+struct kicker {
+    struct mt_machine *machine;
+    _Atomic bool is_over;
+};
+
+static void *kick_always(void *argument)
+{
+    struct kicker *kicker = argument;
+    for (useconds_t i = 0; !kicker->is_over; i++) {
+        usleep(50 + i * 7 % 200); /* KVM comes to nothing when a kick meets every run */
+        current->driver->kick(kicker->machine);
+    }
+    return NULL;
+}
+
 static void test_kicks_at_any_moment_lose_no_exit(void **state)
 {
     SKIP_WITHOUT_DRIVER();
     struct fixture *f = *state;
-    /* Through the stub page, and by an instruction of its own. */
-    struct mt_exit exit = RUN(f, MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE), 0xB0,
-                              1, 0xFF, 0xD1, 0xFE, 0xC0, OUT, 0xFE, 0xC0, 0xEB, 0xF7);
+    pthread_t thread;
+    /* The counter lives in XMM5 and goes out through the stub page and by an instruction of its
+     * own: 1: movd %xmm5, %eax; inc %eax; movd %eax, %xmm5; call *%rcx; the same; out; jmp 1b */
+    struct mt_exit exit = RUN(f, MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE),
+                              COUNT_IN_XMM5, 0xFF, 0xD1, COUNT_IN_XMM5, OUT, 0xEB, 0xE7);
+    struct kicker kicker = {.machine = f->machine};
     uint8_t wanted = 1;
     begin(f, LONG_NS);
-    for (int i = 0; i < 500; i++) {
-        assert_port(&exit, MT_PORT_DONE, wanted++);
-        pthread_t thread;
-        bool has_thread = i % 10 == 0;
-        if (has_thread)
-            pthread_create(&thread, NULL, kick_soon, f->machine);
-        else if (i % 2 == 0)
-            current->driver->kick(f->machine);
+    pthread_create(&thread, NULL, kick_always, &kicker);
+    for (int i = 0; i < 3000 && exit.kind == MT_EXIT_PORT && exit.port.value == wanted; i++) {
+        wanted++;
         exit = run_on(f);
-        if (has_thread)
-            pthread_join(thread, NULL);
     }
+    kicker.is_over = true;
+    pthread_join(thread, NULL);
+    if (exit.kind == MT_EXIT_DIED)
+        fail_msg("%s", exit.died);
+    assert_port(&exit, MT_PORT_DONE, wanted);
 }
 
 /* ---- Memory ---- */
@@ -801,6 +833,7 @@ static int run_all(const struct differences *differences)
         TEST(test_data_is_not_executable),
         TEST(test_exceptions_come_with_their_vector),
         TEST(test_the_trap_flag_traps),
+        TEST(test_a_trap_follows_the_out_that_it_is_set_for),
         TEST(test_system_calls_are_refused_at_their_place),
         TEST(test_code_of_32_bits_is_a_fault),
         TEST(test_a_bad_stack_is_an_ordinary_fault),

@@ -103,8 +103,8 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
         machine->next = MT_NEXT_REPEAT;
         return;
     }
-    if (frame->rip >= handler && frame->rip < resume && !(is_out && frame->rip >= wait))
-        frame->rip = handler;
+    if (frame->rip > handler && frame->rip < resume && !(is_out && frame->rip >= wait))
+        frame->rip = MT_STUB_PAGE + MT_KEEP_HANDLER_AGAIN;
 }
 
 bool mt_process_is_mapped(const struct mt_machine *machine, uint64_t address)

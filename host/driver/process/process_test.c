@@ -263,25 +263,42 @@ static void assert_status_line(const char *status, const char *line)
         fail_msg("no line %s in %s", line, status);
 }
 
+static void read_status(const char *path, char *to, size_t room)
+{
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    to[fread(to, 1, room - 1, stream)] = '\0';
+    fclose(stream);
+}
+
+static long status_number(const char *status, const char *name)
+{
+    const char *at = strstr(status, name);
+    if (at == NULL)
+        fail_msg("no line %s in %s", name, status);
+    return strtol(at + strlen(name), NULL, 10);
+}
+
 static void test_a_child_can_gain_nothing(void **state)
 {
     SKIP_WITHOUT_DRIVER();
     (void)state;
     char path[64];
+    char own[4096];
     char status[4096];
     load(&fixture, answers, sizeof(answers));
     assert_answers(&fixture);
     snprintf(path, sizeof(path), "/proc/%d/status", pid_of(fixture.machine->child));
-    FILE *stream = fopen(path, "r");
-    assert_non_null(stream);
-    status[fread(status, 1, sizeof(status) - 1, stream)] = '\0';
-    fclose(stream);
+    read_status(path, status, sizeof(status));
+    read_status("/proc/self/status", own, sizeof(own));
+    unload(&fixture);
     assert_status_line(status, "Name:\tmote-guest\n");
     assert_status_line(status, "NoNewPrivs:\t1\n");
     assert_status_line(status, "Seccomp:\t2\n");
     assert_status_line(status, "Threads:\t1\n");
     assert_status_line(status, "SigBlk:\t0000000000000000\n");
-    unload(&fixture);
+    assert_int_equal(status_number(status, "Seccomp_filters:\t"),
+                     status_number(own, "Seccomp_filters:\t") + 2);
 }
 
 /* ---- What a child can do ---- */
@@ -492,7 +509,7 @@ static void test_forged_frames_are_read_within_their_bounds(void **state)
      * wait. */
     static const uint8_t forges[] = {
         0xBE, 0,    0x11, 0x20, 0,                         /* mov $DATA + 0x100, %esi */
-        0x48, 0xBF, 0,    0xB0, 0x18, 0,    0,    0, 0, 0, /* movabs $FROM, %rdi */
+        0x48, 0xBF, 0,    0xF0, 0x18, 0,    0,    0, 0, 0, /* movabs $FROM, %rdi */
         0xB9, 0x40, 0,    0,    0,    0xF3, 0xA4,          /* mov $0x40, %ecx; rep movsb */
         0x48, 0x8B, 0x3C, 0x25, 0,    0x10, 0x20, 0,       /* mov DATA, %rdi */
         0xB9, 0xB8, 1,    0,    0,    0xF3, 0xA4,          /* mov $440, %ecx; rep movsb */

@@ -55,12 +55,16 @@ keep:
     movq $1, MT_FROM_IS_OUT(%rax)
     jmp wait
 
-    /* Of every signal: RSP is the frame. Touches memory eight-aligned only: AC may be set. */
+    /* Of every signal: RSP is the frame, and is then where the next slot ends. Touches memory eight-aligned only: AC may be set. */
     .globl stub_handler
 stub_handler:
     .org keep + MT_KEEP_HANDLER, 0x90
-    movq %rsp, mt_stub_from + MT_FROM_FRAME(%rip)
+    movq %rsp, %rbx
+    .org keep + MT_KEEP_HANDLER_AGAIN, 0x90
+    movq %rbx, mt_stub_from + MT_FROM_FRAME(%rip)
     movq $1, mt_stub_from + MT_FROM_IS_SIGNAL(%rip)
+    movq %rbx, %rsp
+    andq $-MT_SIGNAL_SLOT_BYTES, %rsp
 
     /* Wait for the host: in a filter's eyes FUTEX_WAIT on a word that is always 0. */
     .org keep + MT_KEEP_WAIT, 0x90

@@ -19,8 +19,8 @@
 
 #define MT_PROCESS_TO 0x181000
 #define MT_PROCESS_TO_BYTES 0x9000
-#define MT_PROCESS_FROM 0x18b000
-#define MT_PROCESS_FROM_BYTES 0x11000
+#define MT_PROCESS_FROM 0x18f000
+#define MT_PROCESS_FROM_BYTES 0x21000
 #define MT_PROCESS_SETUP 0x50000000
 #define MT_PROCESS_SETUP_BYTES 0x20000
 #define MT_PROCESS_END (MT_PROCESS_SETUP + MT_PROCESS_SETUP_BYTES)
@@ -29,9 +29,10 @@
  * are fixed. */
 #define MT_STUB_RETURN 0x78 /* what a guest that used MT_STUB_OUT returns by */
 #define MT_KEEP_HANDLER 0x100
-#define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
-#define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x280 /* behind the last instruction of resuming */
+#define MT_KEEP_HANDLER_AGAIN 0x103 /* RBX holds the frame */
+#define MT_KEEP_WAIT 0x120          /* loads the arguments of the waiting call */
+#define MT_KEEP_RESUME 0x160        /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x280    /* behind the last instruction of resuming */
 #define MT_KEEP_LOCKDOWN 0x280
 #define MT_KEEP_SENT 0x2a0
 #define MT_KEEP_CLOSED 0x2c0
@@ -58,6 +59,12 @@
 #define MT_FROM_PROGRAM 0x20  /* while a child is set up: struct sock_fprog of the second filter */
 #define MT_FROM_REGISTERS 0x40
 #define MT_FROM_STACK 0x1000
+
+/* The stack for signals consists of slots that are used in turn, from the highest down: when one
+ * signal follows another before the child has resumed, the second does not lie below the first, but
+ * in the next slot, and behind the lowest comes the highest. A frame is overwritten when as many
+ * signals have come as there are slots. Slots are aligned. */
+#define MT_SIGNAL_SLOT_BYTES 0x4000
 
 /* Indices of saved registers, eight bytes each. */
 #define MT_REGISTER_RAX 0
