@@ -2,6 +2,7 @@
 /* What a parked child claims: that its guest used the stub page, or that a signal was handled. */
 #include "host/driver/process/process_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,25 +87,31 @@ static bool read_frame(struct mt_machine *machine)
     return true;
 }
 
-/* A kick or a tick came. Where it hit the stub's own code, that code is set right:
- * - behind the wait, the child had not resumed yet: it does so again;
- * - in the handler, which was about to tell of an earlier signal: it starts again. But the wait's
- *   first half also ends the way out through the stub page, of which MT_FROM_IS_OUT tells. */
+/* A kick or a tick came. Where it hit the stub's own code:
+ * - behind the wait, when we had answered it, the child had not resumed yet, and does so again;
+ * - before the wait, or when it was broken off before we had seen it, the child was about to tell
+ *   something: that is told at the next run, without the child. In the handler, whose stack is the
+ *   one for signals, RBX holds the frame that it was to be about. */
 static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
 {
-    struct mt_frame *frame = &machine->frame;
-    const uint64_t handler = MT_STUB_PAGE + MT_KEEP_HANDLER;
-    const uint64_t wait = MT_STUB_PAGE + MT_KEEP_WAIT;
-    const uint64_t resume = MT_STUB_PAGE + MT_KEEP_RESUME;
-    const uint64_t resume_end = MT_STUB_PAGE + MT_KEEP_RESUME_END;
-    bool is_out = get_u64(machine->from + MT_FROM_IS_OUT) == 1;
+    const struct mt_frame *frame = &machine->frame;
+    uint64_t place = frame->rip - MT_STUB_PAGE;
+    bool is_broken_off =
+        place == MT_KEEP_RESUME && frame->rax == (uint64_t)-EINTR && !machine->is_answer_lost;
+    bool is_telling = (place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME) || is_broken_off;
+    bool is_in_handler = frame->rsp >= MT_PROCESS_FROM + MT_FROM_STACK &&
+                         frame->rsp <= MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES;
     out->kind = MT_EXIT_INTERRUPTED;
-    if (frame->rip >= resume && frame->rip < resume_end) {
+    if (is_telling && is_in_handler) {
+        put_u64(machine->from + MT_FROM_FRAME, place == MT_KEEP_HANDLER ? frame->rsp : frame->rbx);
+        put_u64(machine->from + MT_FROM_IS_SIGNAL, 1);
+        machine->next = MT_NEXT_TELL;
+    } else if (is_telling && get_u64(machine->from + MT_FROM_IS_OUT) == 1) {
+        machine->is_vectors_in_frame = true;
+        machine->next = MT_NEXT_TELL;
+    } else if (place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) {
         machine->next = MT_NEXT_REPEAT;
-        return;
     }
-    if (frame->rip > handler && frame->rip < resume && !(is_out && frame->rip >= wait))
-        frame->rip = MT_STUB_PAGE + MT_KEEP_HANDLER_AGAIN;
 }
 
 bool mt_process_is_mapped(const struct mt_machine *machine, uint64_t address)

@@ -65,6 +65,7 @@ enum mt_next {
     MT_NEXT_ENTER,   /* start at the registers given */
     MT_NEXT_RETURN,  /* go on behind the stub page's call */
     MT_NEXT_CONTEXT, /* go on from the frame */
+    MT_NEXT_TELL,    /* not resume, but read another exit */
     MT_NEXT_REPEAT   /* the child had not yet resumed: the same again */
 };
 
@@ -105,11 +106,13 @@ struct mt_machine {
 
     bool is_parked;           /* the kernel said that the child waits, and it was not answered */
     uint64_t notification_id; /* of the wait */
+    bool is_answer_lost;      /* the wait was broken off before the last answer came */
     bool is_dead;
     enum mt_next next;
     struct mt_registers enter;
     struct mt_frame frame; /* of the last signal that was handled */
     uint64_t port_registers[MT_N_REGISTERS];
+    bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */

@@ -55,12 +55,10 @@ keep:
     movq $1, MT_FROM_IS_OUT(%rax)
     jmp wait
 
-    /* Of every signal: RSP is the frame, and is then where the next slot ends. Touches memory eight-aligned only: AC may be set. */
-    .globl stub_handler
-stub_handler:
+    /* Of every signal: RSP is the frame, which is kept in RBX; then RSP is where the next slot ends.
+     * Touches memory eight-aligned only: AC may be set. */
     .org keep + MT_KEEP_HANDLER, 0x90
     movq %rsp, %rbx
-    .org keep + MT_KEEP_HANDLER_AGAIN, 0x90
     movq %rbx, mt_stub_from + MT_FROM_FRAME(%rip)
     movq $1, mt_stub_from + MT_FROM_IS_SIGNAL(%rip)
     movq %rbx, %rsp

@@ -29,10 +29,9 @@
  * are fixed. */
 #define MT_STUB_RETURN 0x78 /* what a guest that used MT_STUB_OUT returns by */
 #define MT_KEEP_HANDLER 0x100
-#define MT_KEEP_HANDLER_AGAIN 0x103 /* RBX holds the frame */
-#define MT_KEEP_WAIT 0x120          /* loads the arguments of the waiting call */
-#define MT_KEEP_RESUME 0x160        /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x280    /* behind the last instruction of resuming */
+#define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
+#define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x280 /* behind the last instruction of resuming */
 #define MT_KEEP_LOCKDOWN 0x280
 #define MT_KEEP_SENT 0x2a0
 #define MT_KEEP_CLOSED 0x2c0

@@ -34,7 +34,6 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-extern const char stub_handler[] HIDDEN;
 void stub_lockdown(const struct msghdr *message) HIDDEN;
 void stub_main(void);
 
@@ -204,7 +203,7 @@ static void set_signals(void)
         if (signal == SIGKILL || signal == SIGSTOP)
             continue;
         if (is_handled(signal))
-            action = (struct kernel_sigaction){.handler = (unsigned long)stub_handler,
+            action = (struct kernel_sigaction){.handler = MT_STUB_PAGE + MT_KEEP_HANDLER,
                                                .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER |
                                                         KERNEL_SA_RESTORER};
         demand(stub_call4(SYS_rt_sigaction, signal, stub_address(&action), 0, KERNEL_SIGSET_BYTES),

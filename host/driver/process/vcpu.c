@@ -108,7 +108,11 @@ static void write_enter(struct mt_machine *machine)
 static void write_return(struct mt_machine *machine)
 {
     machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
-    write_registers(machine, MT_RESUME_RETURN, machine->port_registers);
+    if (machine->is_vectors_in_frame)
+        write_vectors(machine);
+    write_registers(machine, machine->is_vectors_in_frame ? MT_RESUME_CONTEXT : MT_RESUME_RETURN,
+                    machine->port_registers);
+    machine->is_vectors_in_frame = false;
 }
 
 static void write_context(struct mt_machine *machine)
@@ -170,6 +174,7 @@ static void write_next(struct mt_machine *machine)
     case MT_NEXT_REPEAT:
         write_repeat(machine);
         break;
+    case MT_NEXT_TELL:
     case MT_NEXT_WAIT:
         break;
     }
@@ -187,6 +192,7 @@ static mote_status answer(struct mt_machine *machine, mote_error *err)
     } while (result != 0 && errno == EINTR);
     if (result != 0 && errno != ENOENT)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
+    machine->is_answer_lost = result != 0;
     machine->is_parked = false;
     machine->next = MT_NEXT_WAIT;
     return MOTE_OK;
@@ -276,6 +282,7 @@ static enum event stop_child(struct mt_machine *machine)
 void mt_process_enter(struct mt_machine *machine, const struct mt_registers *registers)
 {
     machine->enter = *registers;
+    machine->is_vectors_in_frame = false;
     machine->next = MT_NEXT_ENTER;
 }
 
@@ -325,6 +332,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     memset(out, 0, sizeof(*out));
     if (machine->is_dead)
         return report(machine, EVENT_DIED, out, err);
+    if (machine->next == MT_NEXT_TELL)
+        return report(machine, EVENT_PARKED, out, err);
     if (machine->next != MT_NEXT_WAIT && !machine->is_parked) {
         /* A new child has yet to arrive at its first wait; what it says there does not matter. */
         enum event first = wait_for_child(machine);
