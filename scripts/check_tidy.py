@@ -29,7 +29,7 @@ def run_tidy(path, build):
     command = ["clang-tidy", "--quiet", "-p", str(build)]
     command.append("--extra-arg=-Wno-unknown-warning-option")
     if path.is_relative_to(tree.ROOT / "host") and path != MODELLED:
-        command += [f"--extra-arg=-include{MODEL}"]
+        command += [f"--extra-arg=-include{MODEL}", f"--extra-arg=-I{tree.ROOT / 'include'}"]
     command.append(str(path))
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False

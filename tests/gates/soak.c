@@ -108,9 +108,9 @@ static void spoil(const char *what)
     } else if (strcmp(what, "descriptor") == 0) {
         (void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
     } else if (strcmp(what, "mapping") == 0) {
-        /* An executable one, which the kernel cannot join with a neighbour. */
-        mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        /* Of different rights, so that the kernel cannot join them. */
+        (void)mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        (void)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     } else if (strcmp(what, "thread") == 0) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, sleep_forever, NULL) == 0)

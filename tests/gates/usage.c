@@ -45,12 +45,15 @@ static long count_lines(const char *path)
 
 static long read_resident_bytes(void)
 {
+    /* The second number is resident; both are in pages. */
     FILE *file = fopen("/proc/self/statm", "r");
-    long pages = 0;
-    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
+    char line[128];
+    char *second;
+    if (file == NULL || fgets(line, sizeof(line), file) == NULL)
         give_up("/proc/self/statm");
     fclose(file);
-    return pages * sysconf(_SC_PAGESIZE);
+    (void)strtol(line, &second, 10);
+    return strtol(second, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 struct usage usage_now(void)

@@ -115,7 +115,7 @@ static void demand(long result, enum mt_stub_step step)
 /* Receive a message of exactly len_bytes with one descriptor. Leaves when the host is gone. */
 static int receive(void *to, size_t len_bytes, enum mt_stub_step step)
 {
-    union control control;
+    union control control = {.head = {0}};
     struct iovec part = {to, len_bytes};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
