@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How ./dev mutants finds checks, breaks them and judges; trying them all takes an hour."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import mutants  # noqa: E402
+
+CODE = """/* if (a < b) is a comment */
+static bool is_inside(size_t at, size_t len)
+{
+    return at >= START && len <= END - at;
+}
+
+/* Unlike is_inside(), g() and h() this is f(). */
+int f(int n, const char *s)
+{
+    puts("if (a < b)");
+    if (status != MOTE_OK || s == NULL)
+        return 1;
+    if (n > 4 || (n << 1 < 2 && !is_inside(n, 1)))
+        return 2;
+    if (n->next)
+        return n >> 1;
+    return n < 3 ? 1 : 0;
+}
+"""
+
+
+def found(code=CODE):
+    return mutants.find_mutants("x.c", code)
+
+
+def broken(mutant, code=CODE):
+    return code[: mutant.start] + mutant.text + code[mutant.end :]
+
+
+def test_the_checks_are_found_and_nothing_else():
+    assert [(m.function, m.kind, m.condition) for m in found()] == [
+        ("is_inside", "inverted", "at >= START && len <= END - at"),
+        ("is_inside", "never", "at >= START && len <= END - at"),
+        ("is_inside", "always", "at >= START && len <= END - at"),
+        ("is_inside", "without", "at >= START"),
+        ("is_inside", "without", "len <= END - at"),
+        ("f", "inverted", "n > 4 || (n << 1 < 2 && !is_inside(n, 1))"),
+        ("f", "never", "n > 4 || (n << 1 < 2 && !is_inside(n, 1))"),
+        ("f", "without", "n > 4"),
+        ("f", "without", "n << 1 < 2"),
+        ("f", "without", "!is_inside(n, 1)"),
+        ("f", "inverted", "n < 3"),
+        ("f", "never", "n < 3"),
+        ("f", "always", "n < 3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "nth, line",
+    [
+        (0, "    return !(at >= START && len <= END - at);"),
+        (3, "    return ((at >= START) || 1) && len <= END - at;"),
+        (7, "    if (((n > 4) && 0) || (n << 1 < 2 && !is_inside(n, 1)))"),
+        (9, "    if (n > 4 || (n << 1 < 2 && ((!is_inside(n, 1)) || 1)))"),
+        (11, "    return ((n < 3) && 0) ? 1 : 0;"),
+    ],
+)
+def test_a_check_is_broken_in_its_place(nth, line):
+    text = broken(found()[nth])
+    changed = [new for new, old in zip(text.splitlines(), CODE.splitlines()) if new != old]
+    assert changed == [line]
+
+
+def test_a_part_that_is_dropped_leaves_the_others_in_force():
+    """In an `or` it becomes false, in an `and` true, after it was evaluated."""
+    dropped = {m.condition: m.text for m in found() if m.kind == "without"}
+    assert dropped["n > 4"] == "((n > 4) && 0)"
+    assert dropped["len <= END - at"] == "((len <= END - at) || 1)"
+
+
+def test_the_same_check_twice_has_two_identities():
+    code = "int f(int n)\n{\n    if (n < 1)\n        n++;\n    if (n < 1)\n        n++;\n}\n"
+    identities = [m.identity() for m in found(code)]
+    assert identities == [
+        "x.c | f | inverted | n < 1",
+        "x.c | f | never | n < 1",
+        "x.c | f | inverted #2 | n < 1",
+        "x.c | f | never #2 | n < 1",
+    ]
+
+
+def test_an_identity_outlives_other_lines():
+    assert [m.identity() for m in found("\n\n" + CODE)] == [m.identity() for m in found()]
+
+
+def test_a_seed_chooses_always_the_same_and_no_known_survivor():
+    known = {found()[0].identity(): "why"}
+    chosen = [m.identity() for m in mutants.choose(found(), known, 5, "cafe")]
+    assert chosen == [m.identity() for m in mutants.choose(found(), known, 5, "cafe")]
+    assert len(set(chosen)) == 5 and not set(chosen) & set(known)
+    assert chosen != [m.identity() for m in mutants.choose(found(), known, 5, "beef")]
+    assert len(mutants.choose(found(), known, 0, "")) == len(found())
+
+
+def test_survivors_have_reasons():
+    known = mutants.read_survivors("# a comment\na | b | never | c\n    why\n    so\n\nd | e | f | g\n")
+    assert known == {"a | b | never | c": "why so", "d | e | f | g": ""}
+    with pytest.raises(ValueError, match="without a mutant"):
+        mutants.read_survivors("    why\n")
+
+
+def test_a_survivor_fails_unless_it_is_listed_with_a_reason(capsys):
+    one, two, three = found()[:3]
+    outcome = mutants.Outcome(killed=1, survivors=[one, two, three])
+    known = {one.identity(): "why", two.identity(): ""}
+    assert mutants.report(outcome, known, found()) == 2
+    printed = capsys.readouterr().out
+    assert f"survivor: {two.identity()}\nsurvivor: {three.identity()}\n" in printed
+
+
+def test_a_listed_survivor_that_is_killed_is_told(capsys):
+    one = found()[0]
+    assert mutants.report(mutants.Outcome(killed=1), {one.identity(): "why"}, [one]) == 0
+    assert f"listed as a survivor, but killed: {one.identity()}" in capsys.readouterr().out
+
+
+def test_every_listed_survivor_has_a_reason():
+    known = mutants.read_survivors(mutants.SURVIVORS.read_text(encoding="utf-8"))
+    assert [identity for identity, reason in known.items() if not reason] == []
+
+
+def test_the_files_of_the_library_are_found():
+    files = mutants.library_files([])
+    assert {"host/image/elf.c", "wire/verify.c", "host/memory/buffers.c"} <= set(files)
+    assert not [name for name in files if name.endswith(mutants.NOT_IN_LIBRARY)]
+    with pytest.raises(SystemExit):
+        mutants.library_files(["host/none.c"])
