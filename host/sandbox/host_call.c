@@ -78,7 +78,7 @@ static mote_status failed(const mote_host_function *function, mote_status return
     return status;
 }
 
-/* Run the function. A run past the limit is noted: the guest will be stopped at its next step. */
+/* Run the function. When it returned is noted, and its name if it ran far past the limit. */
 static mote_status run_function(struct mt_run *run, const mote_host_function *function,
                                 const mote_value *args, size_t n_args, mote_value *result,
                                 mote_error *err)
@@ -94,7 +94,8 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     if (returned != MOTE_OK)
         return failed(function, returned, &host_err, err);
     uint64_t latest = run->deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
-    if (mt_clock_ns() > latest)
+    run->answered_ns = mt_clock_ns();
+    if (run->answered_ns > latest)
         run->late_function = function->name;
     return MOTE_OK;
 }

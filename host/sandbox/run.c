@@ -146,7 +146,11 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, mote_err
     if (status != MOTE_OK)
         return status;
     mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
-    return mt_host_call_answer(run, &elements[n_records], err);
+    status = mt_host_call_answer(run, &elements[n_records], err);
+    /* The guest is not let go on past its limit, however little it has left to do. */
+    if (status == MOTE_OK && run->answered_ns >= run->deadline_ns)
+        return out_of_time(run, run->answered_ns, err);
+    return status;
 }
 
 /* The panic buffer's text is hostile: as many bytes as we have room for, up to the first NUL. */

@@ -50,6 +50,7 @@ struct mt_run {
     uint64_t limit_us;
     uint64_t started_ns;
     uint64_t deadline_ns;
+    uint64_t answered_ns;      /* when the last host function returned */
     const char *late_function; /* the host function that ran past the limit; NULL for none */
 };
 
