@@ -409,7 +409,10 @@ def report(outcome, known, tried):
     for mutant in tried:
         if mutant.identity() in known and mutant.identity() not in survived:
             print(f"listed as a survivor, but killed: {mutant.identity()}")
-    failed = len(unexpected) + len(outcome.uncompiled)
+    untried = len(tried) - outcome.killed - len(outcome.survivors) - len(outcome.uncompiled)
+    if untried:
+        print(f"not tried: {untried}, since a worker ended early")
+    failed = len(unexpected) + len(outcome.uncompiled) + untried
     print(f"{len(tried)} mutants: {outcome.killed} killed, {len(outcome.survivors)} survived, "
           f"{len(unexpected)} of these unexpected")  # fmt: skip
     return failed

@@ -113,11 +113,17 @@ def test_survivors_have_reasons():
 
 def test_a_survivor_fails_unless_it_is_listed_with_a_reason(capsys):
     one, two, three = found()[:3]
-    outcome = mutants.Outcome(killed=1, survivors=[one, two, three])
+    outcome = mutants.Outcome(killed=len(found()) - 3, survivors=[one, two, three])
     known = {one.identity(): "why", two.identity(): ""}
     assert mutants.report(outcome, known, found()) == 2
     printed = capsys.readouterr().out
     assert f"survivor: {two.identity()}\nsurvivor: {three.identity()}\n" in printed
+
+
+def test_a_mutant_that_was_never_tried_fails(capsys):
+    outcome = mutants.Outcome(killed=len(found()) - 2)
+    assert mutants.report(outcome, {}, found()) == 2
+    assert "not tried: 2" in capsys.readouterr().out
 
 
 def test_a_listed_survivor_that_is_killed_is_told(capsys):

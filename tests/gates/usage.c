@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 /* The C library's heap settles within so much; a leak of one byte a round is more. */
 enum { RESIDENT_SLACK_BYTES = 128 * 1024 };
@@ -43,17 +43,24 @@ static long count_lines(const char *path)
     return n;
 }
 
+/* Memory of our own: pages of files come and go with the kernel's cache. */
 static long read_resident_bytes(void)
 {
-    /* The second number is resident; both are in pages. */
-    FILE *file = fopen("/proc/self/statm", "r");
-    char line[128];
-    char *second;
-    if (file == NULL || fgets(line, sizeof(line), file) == NULL)
-        give_up("/proc/self/statm");
+    static const char *const fields[] = {"RssAnon:", "RssShmem:"};
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long resident_kib = 0;
+    if (file == NULL)
+        give_up("/proc/self/status");
+    while (fgets(line, sizeof(line), file) != NULL) {
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+            size_t len = strlen(fields[i]);
+            if (strncmp(line, fields[i], len) == 0)
+                resident_kib += strtol(line + len, NULL, 10);
+        }
+    }
     fclose(file);
-    (void)strtol(line, &second, 10);
-    return strtol(second, NULL, 10) * sysconf(_SC_PAGESIZE);
+    return resident_kib * 1024;
 }
 
 struct usage usage_now(void)
