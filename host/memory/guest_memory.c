@@ -50,15 +50,6 @@ bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64
     return mt_guest_write(window, to, &value, sizeof(value));
 }
 
-bool mt_guest_zero(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
-{
-    uint8_t *host = host_of(window, to, len_bytes);
-    if (host == NULL)
-        return false;
-    memset(host, 0, len_bytes);
-    return true;
-}
-
 uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
 {
     return host_of(window, to, len_bytes);

@@ -25,7 +25,6 @@ bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint6
 bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
                     uint64_t len_bytes);
 bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value);
-bool mt_guest_zero(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes);
 
 /* A place to build a message in. The pointer is for writing only, and for the next statement only:
  * it is not kept. NULL when the range is not inside the window. */
