@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where: headers, libraries, programs, pkg-config file, CMake package.
+# What `cmake --install` puts where: headers, libraries, programs, pkg-config file, CMake package,
+# manual pages, completions.
 
 include(CMakePackageConfigHelpers)
 
@@ -14,6 +15,10 @@ install(TARGETS mote RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET moteg)
     install(TARGETS moteg ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
     install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/mote-cc DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+if(TARGET mote_manual)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/share/ DESTINATION ${CMAKE_INSTALL_DATADIR})
 endif()
 
 set(MOTE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mote)

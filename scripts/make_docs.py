@@ -19,8 +19,11 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 
+# The order of the headers that come first; all others follow by name.
 HOST_HEADERS = ("mote", "value", "error", "config", "image", "sandbox", "host_function", "driver")
 GUEST_HEADERS = ("moteg", "value")
+# What macros expand to, and nobody writes by name.
+WITHOUT_DOCS = {Path("include/mote_guest/macros.h")}
 
 
 class Problem(Exception):
@@ -137,8 +140,15 @@ def describe_header(path):
     return "\n".join(parts + [describe_item(text, code) for text, code in documented])
 
 
-def make_api(folder, names):
-    return "\n".join(describe_header(Path(f"include/{folder}/{name}.h")) for name in names)
+def headers(folder, first):
+    """The headers of a folder, those named first and then all others."""
+    paths = [Path(f"{folder}/{name}.h") for name in first]
+    others = [path for path in tree.files(".h") if path.parent == Path(folder)]
+    return paths + [path for path in others if path not in paths and path not in WITHOUT_DOCS]
+
+
+def make_api(folder, first):
+    return "\n".join(describe_header(path) for path in headers(folder, first))
 
 
 # ---- Errors ----
@@ -391,8 +401,8 @@ def make_limits():
 # ---- All of it ----
 
 BLOCKS = {
-    "host api": lambda: make_api("mote", HOST_HEADERS),
-    "guest api": lambda: make_api("mote_guest", GUEST_HEADERS),
+    "host api": lambda: make_api("include/mote", HOST_HEADERS),
+    "guest api": lambda: make_api("include/mote_guest", GUEST_HEADERS),
     "classes": make_classes,
     "statuses": make_statuses,
     "guest codes": make_guest_codes,

@@ -21,6 +21,12 @@ WANTED_FILES = [
     "lib/libmote.so.0",
     "lib/pkgconfig/mote.pc",
     "lib/cmake/mote/mote-config.cmake",
+    "share/man/man1/mote-call.1",
+    "share/man/man3/mote_call.3",
+    "share/bash-completion/completions/mote",
+    "share/bash-completion/completions/mote-cc",
+    "share/zsh/site-functions/_mote",
+    "share/fish/vendor_completions.d/mote.fish",
 ]
 
 CMAKE_PROJECT = """
