@@ -15,9 +15,14 @@
 #define MT_NOTE_TYPE 1u
 #define MT_NOTE_ABI_VERSION 1u
 
+/* The guest has functions that its table does not list: it registers them when it runs, or takes
+ * calls of any name. Calls of names that the table does not have are not refused by the host. */
+#define MT_NOTE_FLAG_OPEN 1u
+#define MT_NOTE_FLAGS_ALL MT_NOTE_FLAG_OPEN
+
 struct mt_note {
     uint32_t abi_version;
-    uint32_t flags; /* none defined: 0 */
+    uint32_t flags; /* MT_NOTE_FLAG_* */
     uint64_t heap_bytes;
     uint64_t stack_bytes;
     int32_t table_start; /* where the table starts, relative to the address of this very field */

@@ -29,6 +29,11 @@ extern const record __stop_mote_functions[];
 static uint32_t *by_name;
 static size_t n_functions;
 
+const struct mt_registered *(*mt_find_registered)(const struct mt_wire_view *name);
+
+/* Defined by the guest, or not; mote-cc tells the note whether (start.S). */
+__attribute__((weak)) moteg_value moteg_fallback(const moteg_call *call);
+
 /* Where moteg_fail() goes, and with what. */
 static jmp_buf failure_point;
 static bool can_fail;
@@ -171,31 +176,57 @@ struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what
     return made;
 }
 
-/* The two texts are those of the record's section 11.2. */
-static void check_arguments(const record *function, const struct mt_wire_call *call)
+/* What a call must look like, whichever way its function was declared. */
+struct signature {
+    const char *name;
+    enum mt_wire_type returns;
+    size_t n_params;
+    enum mt_wire_type params[MOTEG_MAX_PARAMETERS];
+};
+
+static struct signature signature_of(const record *function)
+{
+    struct signature made = {.name = function->name, .n_params = function->n_params};
+    mt_wire_return_type(function->returns, &made.returns);
+    for (size_t i = 0; i < function->n_params; i++)
+        mt_wire_parameter_type(function->params[i], &made.params[i]);
+    return made;
+}
+
+static struct signature signature_of_registered(const struct mt_registered *function)
+{
+    struct signature made = {
+        .name = function->name, .returns = function->returns, .n_params = function->n_params};
+    memcpy(made.params, function->params, sizeof(made.params));
+    return made;
+}
+
+/* The first two texts are those of the record's section 11.2. */
+static void check_call(const struct signature *function, const struct mt_wire_call *call)
 {
     if (call->n_params != function->n_params)
         moteg_fail(MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS,
-                   "Called function %s with %zu parameters but it takes %u.", function->name,
-                   call->n_params, (unsigned)function->n_params);
+                   "Called function %s with %zu parameters but it takes %zu.", function->name,
+                   call->n_params, function->n_params);
     for (size_t i = 0; i < call->n_params; i++) {
-        enum mt_wire_type expected = MT_WIRE_VOID;
-        mt_wire_parameter_type(function->params[i], &expected);
-        if (call->params[i].type != expected)
+        if (call->params[i].type != function->params[i])
             moteg_fail(MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH,
                        "Expected parameter type %s for parameter index %zu of function %s but got "
                        "%s.",
-                       mt_type_word(expected), i, function->name,
+                       mt_type_word(function->params[i]), i, function->name,
                        mt_type_word(call->params[i].type));
     }
+    if (call->returns != function->returns)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "Function %s returns %s but was asked for %s.",
+                   function->name, mt_type_word(function->returns), mt_type_word(call->returns));
 }
 
-static void leave_result(const record *function, const moteg_value *result)
+static void leave_result(const char *name, const moteg_value *result)
 {
     bool is_bytes = result->type == MOTEG_TYPE_BYTES;
     if (is_bytes && mt_output_finish_reserved(result->as.bytes.data, result->as.bytes.len_bytes))
         return;
-    struct mt_wire_value value = mt_value_to_wire(result, "result of function", function->name);
+    struct mt_wire_value value = mt_value_to_wire(result, "result of function", name);
     bool is_view = is_bytes || result->type == MOTEG_TYPE_STR;
     if (is_view && mt_output_holds(value.as.view.data)) {
         /* Written into the reserved memory, but not as its bytes: out of the message's way. */
@@ -216,18 +247,66 @@ static void leave_result(const record *function, const moteg_value *result)
     mt_output_push(len_bytes);
 }
 
+static void take_arguments(const struct mt_wire_call *call, moteg_value *args)
+{
+    if (call->n_params > MOTEG_MAX_PARAMETERS)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR,
+                   "Function %s has too many parameters: %zu (max allowed is %d).",
+                   (const char *)call->name.data, call->n_params, MOTEG_MAX_PARAMETERS);
+    for (size_t i = 0; i < call->n_params; i++)
+        args[i] = mt_value_from_wire(&call->params[i]);
+}
+
+/* A function that is in no table gets the call as a list, and may return what it likes. */
+static moteg_value run_listed(moteg_function function, const struct mt_wire_call *call)
+{
+    const char *name = (const char *)call->name.data;
+    moteg_value args[MOTEG_MAX_PARAMETERS];
+    take_arguments(call, args);
+    const moteg_call given = {name, (moteg_type)call->returns, args, call->n_params};
+    moteg_value result = function(&given);
+    if (result.type != (moteg_type)call->returns)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "Function %s returned %s but was asked for %s.", name,
+                   mt_type_word((enum mt_wire_type)result.type), mt_type_word(call->returns));
+    return result;
+}
+
+static moteg_value run_function(const record *function, const struct mt_wire_call *call)
+{
+    const struct signature signature = signature_of(function);
+    moteg_value args[MOTEG_MAX_PARAMETERS];
+    check_call(&signature, call);
+    take_arguments(call, args);
+    return function->code(args);
+}
+
+static moteg_value run_registered(const struct mt_registered *function,
+                                  const struct mt_wire_call *call)
+{
+    const struct signature signature = signature_of_registered(function);
+    check_call(&signature, call);
+    return run_listed(function->function, call);
+}
+
+static moteg_value run_any(const struct mt_wire_call *call)
+{
+    const record *function = find(&call->name);
+    if (function != NULL)
+        return run_function(function, call);
+    const struct mt_registered *registered =
+        mt_find_registered != NULL ? mt_find_registered(&call->name) : NULL;
+    if (registered != NULL)
+        return run_registered(registered, call);
+    if (moteg_fallback == NULL)
+        moteg_fail(MT_GUEST_CODE_FUNCTION_NOT_FOUND, "%s", (const char *)call->name.data);
+    return run_listed(moteg_fallback, call);
+}
+
 static void run_call(void *context)
 {
     const struct mt_wire_call *call = context;
-    const record *function = find(&call->name);
-    if (function == NULL)
-        moteg_fail(MT_GUEST_CODE_FUNCTION_NOT_FOUND, "%s", (const char *)call->name.data);
-    check_arguments(function, call);
-    moteg_value args[MOTEG_MAX_PARAMETERS];
-    for (size_t i = 0; i < call->n_params; i++)
-        args[i] = mt_value_from_wire(&call->params[i]);
-    moteg_value result = function->code(args);
-    leave_result(function, &result);
+    moteg_value result = run_any(call);
+    leave_result((const char *)call->name.data, &result);
 }
 
 void mt_dispatch(void)

@@ -4,6 +4,11 @@
 
 struct mt_peb mt_peb;
 
+uint64_t moteg_stack_min(void)
+{
+    return mt_peb.stack_min;
+}
+
 /* The in-process host's function has the Win64 convention (record, section 4.6). */
 typedef __attribute__((ms_abi)) void (*outb_function)(void *context, uint16_t port, uint8_t byte);
 

@@ -203,16 +203,21 @@ static struct mt_wire_view tail_of(const char *text)
     return mt_wire_utf8_is_valid(view.data, view.len) ? view : view_of("?", 1);
 }
 
-void moteg_log_at(moteg_log_level level, const char *file, int line, const char *function,
-                  const char *format, ...)
+/* Where in the guest a record comes from. */
+struct origin {
+    const char *source;
+    const char *file;
+    const char *function;
+    int line;
+};
+
+static void log_text(moteg_log_level level, const struct origin *origin, const char *format,
+                     va_list args) MOTEG_PRINTF(3, 0);
+static void log_text(moteg_log_level level, const struct origin *origin, const char *format,
+                     va_list args)
 {
-    if (!is_wanted(level))
-        return;
     char text[MAX_TEXT_BYTES + 1];
-    va_list args;
-    va_start(args, format);
     int written = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     size_t len_bytes = written < 0 ? 0 : (size_t)written;
     if (len_bytes > MAX_TEXT_BYTES)
         len_bytes = whole_characters(text, MAX_TEXT_BYTES);
@@ -220,13 +225,37 @@ void moteg_log_at(moteg_log_level level, const char *file, int line, const char 
     stage_printed(n_printed);
     struct mt_wire_log log = {
         .message = view_of(text, len_bytes),
-        .source = view_of("guest", 5),
-        .caller = tail_of(function),
-        .source_file = tail_of(file),
+        .source = tail_of(origin->source),
+        .caller = tail_of(origin->function),
+        .source_file = tail_of(origin->file),
         .level = level > MOTEG_LOG_CRITICAL ? MT_LOG_LEVEL_CRITICAL : (uint8_t)level,
-        .line = line < 0 ? 0 : (uint32_t)line,
+        .line = origin->line < 0 ? 0 : (uint32_t)origin->line,
     };
     add(&log);
     if (level >= MOTEG_LOG_ERROR)
         mt_records_flush();
+}
+
+void moteg_log_at(moteg_log_level level, const char *file, int line, const char *function,
+                  const char *format, ...)
+{
+    const struct origin origin = {"guest", file, function, line};
+    va_list args;
+    if (!is_wanted(level))
+        return;
+    va_start(args, format);
+    log_text(level, &origin, format, args);
+    va_end(args);
+}
+
+void moteg_log_from(moteg_log_level level, const char *source, const char *file, int line,
+                    const char *function, const char *format, ...)
+{
+    const struct origin origin = {source, file, function, line};
+    va_list args;
+    if (!is_wanted(level))
+        return;
+    va_start(args, format);
+    log_text(level, &origin, format, args);
+    va_end(args);
 }

@@ -3,6 +3,7 @@
 #ifndef MOTE_GUEST_RUNTIME_RUNTIME_H
 #define MOTE_GUEST_RUNTIME_RUNTIME_H
 
+#include "abi/note.h"
 #include "abi/peb.h"
 #include "wire/wire.h"
 #include <mote_guest/moteg.h>
@@ -62,6 +63,17 @@ const char *mt_format_text(const char *format, va_list args) MOTEG_PRINTF(1, 0);
 
 /* Make the index of the function table. */
 void mt_dispatch_init(void);
+/* A function that was registered while the guest runs. */
+struct mt_registered {
+    char name[MT_NOTE_MAX_NAME_BYTES + 1];
+    moteg_function function;
+    enum mt_wire_type returns;
+    size_t n_params;
+    enum mt_wire_type params[MOTEG_MAX_PARAMETERS];
+};
+/* How to find one by name; NULL until one is registered, so that a guest that registers none is
+ * linked without register.c, and its note says so (abi/note.h). */
+extern const struct mt_registered *(*mt_find_registered)(const struct mt_wire_view *name);
 /* Run the call on the input buffer and leave its result, or an error. */
 void mt_dispatch(void);
 /* Run fn so that moteg_fail() in it returns here. */

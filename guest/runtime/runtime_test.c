@@ -161,14 +161,29 @@ static int reset(void **state)
     return 0;
 }
 
+extern const struct moteg_function_record __start_mote_functions[];
+extern const struct moteg_function_record __stop_mote_functions[];
+
+/* As the guest's table says; void for a name that it does not have. */
+static enum mt_wire_type declared_result(const char *name)
+{
+    enum mt_wire_type type = MT_WIRE_VOID;
+    for (const struct moteg_function_record *function = __start_mote_functions;
+         function < __stop_mote_functions; function++) {
+        if (strcmp(function->name, name) == 0)
+            assert_true(mt_wire_return_type(function->returns, &type));
+    }
+    return type;
+}
+
 /* Run one call as the host would; the result is taken off, and must be the last thing there. */
-static struct mt_wire_value run(const char *name, size_t n_params,
-                                const struct mt_wire_value *params)
+static struct mt_wire_value run_as(const char *name, enum mt_wire_type returns, size_t n_params,
+                                   const struct mt_wire_value *params)
 {
     struct mt_wire_call call = {
         .name = {(const uint8_t *)name, strlen(name)},
         .call_type = MT_WIRE_CALL_GUEST,
-        .returns = MT_WIRE_VOID,
+        .returns = returns,
         .n_params = n_params,
     };
     for (size_t i = 0; i < n_params; i++)
@@ -188,6 +203,12 @@ static struct mt_wire_value run(const char *name, size_t n_params,
     assert_true(mt_wire_read_result(message, len_bytes, &result, &fault));
     assert_int_equal(*word_at(output, 0), 8);
     return result;
+}
+
+static struct mt_wire_value run(const char *name, size_t n_params,
+                                const struct mt_wire_value *params)
+{
+    return run_as(name, declared_result(name), n_params, params);
 }
 
 static struct mt_wire_value i32(int32_t value)
@@ -328,7 +349,130 @@ MOTEG_FUNCTION(void, Print, (i32, n), (str, text))
         guest_printf("%s", text);
 }
 
+static moteg_value sum(const moteg_call *call)
+{
+    int32_t total = 0;
+    for (size_t i = 0; i < call->n_args; i++)
+        total += call->args[i].as.i32;
+    return (moteg_value){.type = MOTEG_TYPE_I32, .as.i32 = total};
+}
+
+static moteg_value liar(const moteg_call *call)
+{
+    (void)call;
+    return (moteg_value){.type = MOTEG_TYPE_I64};
+}
+
+/* Registers with what its caller wants, so that errors come back as those of a call. */
+static struct {
+    const char *name;
+    moteg_function function;
+    moteg_type returns;
+    size_t n_params;
+    moteg_type params[MOTEG_MAX_PARAMETERS + 1];
+} wanted;
+
+MOTEG_FUNCTION(void, Register)
+{
+    moteg_function_register(wanted.name, wanted.function, wanted.returns, wanted.params,
+                            wanted.n_params);
+}
+
+static bool has_fallback;
+
+moteg_value moteg_fallback(const moteg_call *call)
+{
+    if (!has_fallback)
+        moteg_fail(MOTEG_CODE_FUNCTION_NOT_FOUND, "%s", call->name);
+    return sum(call);
+}
+
 /* ---- The tests ---- */
+
+static void test_a_call_for_another_result_is_refused(void **state)
+{
+    (void)state;
+    struct mt_wire_value name = str("World");
+    run_as("Greet", MT_WIRE_I32, 1, &name);
+    assert_error(15, "Function Greet returns String but was asked for Int.");
+}
+
+static void test_a_function_is_registered_at_run_time(void **state)
+{
+    (void)state;
+    struct mt_wire_value params[2] = {i32(3), i32(4)};
+    run_as("Sum", MT_WIRE_I32, 2, params);
+    assert_error(4, "Sum");
+    wanted.name = "Sum";
+    wanted.function = sum;
+    wanted.returns = MOTEG_TYPE_I32;
+    wanted.n_params = 2;
+    run("Register", 0, NULL);
+    assert_int_equal(guest_error[0], 0);
+    assert_int_equal(run_as("Sum", MT_WIRE_I32, 2, params).as.i32, 7);
+    run_as("Sum", MT_WIRE_I32, 1, params);
+    assert_error(5, "Called function Sum with 1 parameters but it takes 2.");
+    params[1] = str("4");
+    run_as("Sum", MT_WIRE_I32, 2, params);
+    assert_error(14, "Expected parameter type Int for parameter index 1 of function Sum but got "
+                     "String.");
+    params[1] = i32(4);
+    run_as("Sum", MT_WIRE_STR, 2, params);
+    assert_error(15, "Function Sum returns Int but was asked for String.");
+    wanted.function = liar;
+    run("Register", 0, NULL);
+    run_as("Sum", MT_WIRE_I32, 2, params);
+    assert_error(15, "Function Sum returned Long but was asked for Int.");
+}
+
+static void test_what_cannot_be_a_function_is_not_registered(void **state)
+{
+    (void)state;
+    char name[97];
+    memset(name, 'n', sizeof(name));
+    name[95] = '\0';
+    wanted.name = name;
+    wanted.function = sum;
+    wanted.returns = MOTEG_TYPE_I32;
+    wanted.n_params = MOTEG_MAX_PARAMETERS;
+    run("Register", 0, NULL);
+    assert_int_equal(guest_error[0], 0);
+    wanted.n_params++;
+    run("Register", 0, NULL);
+    char text[200];
+    snprintf(text, sizeof(text), "Function %s has too many parameters: 12 (max allowed is 11).",
+             name);
+    assert_error(15, text);
+    wanted.n_params = 1;
+    wanted.params[0] = MOTEG_TYPE_VOID;
+    wanted.name = "Takes";
+    run("Register", 0, NULL);
+    assert_error(15, "function Takes has a type that cannot stand there");
+    wanted.params[0] = MOTEG_TYPE_I32;
+    wanted.name = "";
+    run("Register", 0, NULL);
+    assert_error(15, "a function's name is empty or over 95 bytes");
+    name[95] = 'n';
+    name[96] = '\0';
+    wanted.name = name;
+    run("Register", 0, NULL);
+    assert_error(15, "a function's name is empty or over 95 bytes");
+}
+
+static void test_the_fallback_takes_what_nobody_else_does(void **state)
+{
+    (void)state;
+    struct mt_wire_value params[12];
+    for (size_t i = 0; i < 12; i++)
+        params[i] = i32(1);
+    has_fallback = true;
+    assert_int_equal(run_as("Whatever", MT_WIRE_I32, 11, params).as.i32, 11);
+    run_as("Whatever", MT_WIRE_I64, 0, params);
+    assert_error(15, "Function Whatever returned Int but was asked for Long.");
+    run_as("Whatever", MT_WIRE_I32, 12, params);
+    assert_error(15, "Function Whatever has too many parameters: 12 (max allowed is 11).");
+    has_fallback = false;
+}
 
 static void test_a_call_leaves_its_result(void **state)
 {
@@ -573,6 +717,10 @@ int main(void)
         cmocka_unit_test_setup(test_a_call_leaves_its_result, reset),
         cmocka_unit_test_setup(test_text_keeps_its_nuls, reset),
         cmocka_unit_test_setup(test_wrong_calls_are_refused_with_the_records_texts, reset),
+        cmocka_unit_test_setup(test_a_call_for_another_result_is_refused, reset),
+        cmocka_unit_test_setup(test_a_function_is_registered_at_run_time, reset),
+        cmocka_unit_test_setup(test_what_cannot_be_a_function_is_not_registered, reset),
+        cmocka_unit_test_setup(test_the_fallback_takes_what_nobody_else_does, reset),
         cmocka_unit_test_setup(test_an_error_fits_its_buffer, reset),
         cmocka_unit_test_setup(test_a_result_fits_or_is_an_error, reset),
         cmocka_unit_test_setup(test_records_travel_with_the_result, reset),

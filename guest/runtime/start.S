@@ -64,8 +64,8 @@ thread_block:
     .size thread_block, . - thread_block
 
 /*
- * struct mt_note, in the ELF form of a note. mote-cc defines moteg_heap_mark and moteg_stack_mark
- * as many bytes above moteg_note as the sizes are: a difference of addresses is what linkers put
+ * struct mt_note, in the ELF form of a note. mote-cc defines moteg_flags_mark, moteg_heap_mark
+ * and moteg_stack_mark as many bytes above moteg_note as the numbers are: a difference of addresses is what linkers put
  * into a position-independent file without a relocation.
  */
     .section .note.mote, "aR", @note
@@ -79,7 +79,7 @@ thread_block:
     .hidden moteg_note
 moteg_note:
 3:  .long START_NOTE_ABI_VERSION
-    .long 0
+    .long moteg_flags_mark - . + 4
     .long moteg_heap_mark - . + 8, 0
     .long moteg_stack_mark - . + 16, 0
     .long __start_mote_functions - .

@@ -103,10 +103,10 @@ static mote_status check_version(const struct search *search, const struct mt_no
         return fail_note(search, "abi_version", note->abi_version,
                          search->description + offsetof(struct mt_note, abi_version),
                          "this host knows version 1 only");
-    if (note->flags != 0)
+    if ((note->flags & ~MT_NOTE_FLAGS_ALL) != 0)
         return fail_note(search, "flags", note->flags,
                          search->description + offsetof(struct mt_note, flags),
-                         "no flags are defined");
+                         "a flag that is not defined");
     return MOTE_OK;
 }
 
@@ -294,6 +294,7 @@ static mote_status read_note(const struct search *search, struct mt_image *image
     if (status == MOTE_OK)
         status = read_table(search, image, start, end);
     image->facts.abi = MOTE_ABI_MOTE_1;
+    image->is_open = (note.flags & MT_NOTE_FLAG_OPEN) != 0;
     image->facts.abi_version = note.abi_version;
     return status;
 }

@@ -100,9 +100,21 @@ static void test_the_good_file_has_these_facts(void **state)
     assert_int_equal(facts->heap_bytes, 0x345678);
     assert_int_equal(facts->stack_bytes, 0x23456);
     assert_true(facts->has_symbols);
+    assert_false(image.is_open);
     assert_int_equal(image.memory_bytes, 0x6000);
     assert_int_equal(image.alignment, 0x1000);
     assert_int_equal(image.entry, MAKER_CODE + 0x40);
+    mt_image_fini(&image);
+}
+
+static void test_the_note_says_that_a_guest_has_other_functions_too(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.note.description.flags = MT_NOTE_FLAG_OPEN;
+    struct mt_image image = parse(&maker);
+    assert_true(image.is_open);
     mt_image_fini(&image);
 }
 
@@ -839,6 +851,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_good_file_has_these_facts),
+        cmocka_unit_test(test_the_note_says_that_a_guest_has_other_functions_too),
         cmocka_unit_test(test_rights_follow_segments_gaps_and_relro),
         cmocka_unit_test(test_every_form_of_relocation_is_applied_once),
         cmocka_unit_test(test_placing_leaves_the_image_alone),

@@ -307,7 +307,7 @@ static const struct bad bad_notes[] = {
     ONE(NOTE_FIELD(abi_version), 0, NOTE, "abi_version"),
     ONE(NOTE_FIELD(abi_version), 2, NOTE, "abi_version"),
     ONE(NOTE_FIELD(abi_version), UINT32_MAX, NOTE, "abi_version"),
-    ONE(NOTE_FIELD(flags), 1, NOTE, "flags"),
+    ONE(NOTE_FIELD(flags), 2, NOTE, "flags"),
     ONE(NOTE_FIELD(flags), 0x80000000, NOTE, "flags"),
     ONE(NOTE_FIELD(heap_bytes), MT_GIB + 1, TOO_LARGE, "heap_bytes"),
     ONE(NOTE_FIELD(stack_bytes), MT_GIB + 1, TOO_LARGE, "stack_bytes"),

@@ -174,6 +174,8 @@ mote_status mt_check_call(const struct mt_image *image, const char *name, const 
     if (image->facts.abi == MOTE_ABI_HYPERLIGHT_0_1)
         return check_without_table(asked, returns, err);
     const mote_function *function = mt_image_function_named(image, name);
+    if (function == NULL && image->is_open)
+        return check_without_table(asked, returns, err);
     if (function == NULL)
         return no_such_function(image, name, err);
     mote_status status = check_arguments(function, args, n_args, err);

@@ -125,6 +125,42 @@ typedef enum moteg_log_level {
  */
 void moteg_main(void);
 
+/** A call from the host whose function is found at run time. Borrowed until the call ends. */
+typedef struct moteg_call {
+    const char *name;   /**< UTF-8 */
+    moteg_type returns; /**< what the host wants back */
+    const moteg_value *args;
+    size_t n_args;
+} moteg_call;
+
+/** A function of the guest that takes its arguments as a list. */
+typedef moteg_value (*moteg_function)(const moteg_call *call);
+
+/**
+ * Register a function while the guest runs, in moteg_main() or in a call. Number and types of
+ * arguments and the type of the result are checked as those of MOTEG_FUNCTION(). A name that was
+ * registered before gets the new function; one that the guest's table has keeps that. The host
+ * must say which type of result it expects.
+ *
+ * Units: n_params in types, 0 to 11.
+ * Owner: name and params are copied, and stay until the sandbox ends or is restored.
+ * Errors: moteg_fail()s with MOTEG_CODE_GUEST_ERROR (name is empty or over 95 bytes, too many
+ * parameters, a type that cannot stand there) or MOTEG_CODE_MALLOC_FAILED.
+ */
+void moteg_function_register(const char *name, moteg_function function, moteg_type returns,
+                             const moteg_type *params, size_t n_params);
+
+/**
+ * Defined by a guest that wants the calls of functions that are neither in its table nor
+ * registered; may be left out: then they fail with MOTEG_CODE_FUNCTION_NOT_FOUND and the name. Its
+ * result must be of type call->returns. moteg_fail() refuses a call.
+ *
+ * Units: none.
+ * Owner: call is borrowed until the call ends; text and bytes of the result are copied.
+ * Errors: moteg_fail() reports one.
+ */
+moteg_value moteg_fallback(const moteg_call *call);
+
 /**
  * Call a function of the host.
  *
@@ -217,6 +253,17 @@ void moteg_log_at(moteg_log_level level, const char *file, int line, const char 
                   const char *format, ...) MOTEG_PRINTF(5, 6);
 
 /**
+ * Write a log record of another place in the source, with a word of the guest's own for what it
+ * comes from; moteg_log() says "guest".
+ *
+ * Units: line counts from 1.
+ * Owner: nothing changes hands.
+ * Errors: as with moteg_log(); a source over 128 bytes keeps its end.
+ */
+void moteg_log_from(moteg_log_level level, const char *source, const char *file, int line,
+                    const char *function, const char *format, ...) MOTEG_PRINTF(6, 7);
+
+/**
  * Send printed text and log records to the host now, at the cost of an exit.
  *
  * Units: none.
@@ -233,6 +280,15 @@ void moteg_flush(void);
  * Errors: none.
  */
 size_t moteg_heap_bytes(void);
+
+/**
+ * Return the lowest address of the stack; below it lies the guard page.
+ *
+ * Units: a guest address.
+ * Owner: nothing changes hands.
+ * Errors: none.
+ */
+uint64_t moteg_stack_min(void);
 
 /**
  * Return how much of the heap is allocated, bookkeeping included.

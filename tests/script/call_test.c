@@ -3,6 +3,7 @@
 #include "tests/script/fixture.h"
 
 #include "abi/codes.h"
+#include "abi/note.h"
 #include <string.h>
 
 static void test_users_do_not_see_the_driver(void **state)
@@ -44,6 +45,22 @@ static void test_init_enters_at_the_entry_with_the_records_registers(void **stat
     assert_int_equal(record.entered.r8, 4096);
     assert_int_equal(record.entered.r9, MOTE_LOG_DEBUG);
     assert_state(&guest, MOTE_SANDBOX_READY);
+    guest_close(&guest);
+}
+
+static void test_an_open_guest_is_asked_for_names_that_its_table_lacks(void **state)
+{
+    (void)state;
+    struct guest guest;
+    mote_value result;
+    guest_file()->note.description.flags = MT_NOTE_FLAG_OPEN;
+    guest_ready(&guest, GUEST_MOTE, NULL);
+    assert_error(guest_call(&guest, "Other", NULL, 0, MOTE_TYPE_ANY, &result), MOTE_E_TYPE);
+    assert_error(guest_call(&guest, "Echo", NULL, 0, MOTE_TYPE_ANY, &result), MOTE_E_GUEST_ERROR);
+    guest_push_i32(&guest, 99);
+    guest_done(&guest);
+    assert_fine(guest_call(&guest, "Other", NULL, 0, MOTE_TYPE_I32, &result));
+    assert_int_equal(result.as.i32, 99);
     guest_close(&guest);
 }
 
@@ -395,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_users_do_not_see_the_driver),
         cmocka_unit_test(test_other_drivers_are_still_found),
         cmocka_unit_test(test_init_enters_at_the_entry_with_the_records_registers),
+        cmocka_unit_test(test_an_open_guest_is_asked_for_names_that_its_table_lacks),
         cmocka_unit_test(test_a_mote_guest_goes_on_and_a_guest_of_01_is_entered_anew),
         cmocka_unit_test(test_results_of_every_type),
         cmocka_unit_test(test_the_call_lies_in_the_input_buffer),
