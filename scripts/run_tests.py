@@ -25,7 +25,8 @@ PYTEST_NO_TESTS = 5
 DETAIL_LINES = 60
 # Tests of behaviour, which run on every driver: on kvm, and again on these. A sanitizer that follows
 # threads cannot follow the process driver's children.
-EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test"]
+EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
+                "hostile_oddities_test", "inject_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
 LANES_OF_DRIVERS = ["", "asan"]
 

@@ -126,6 +126,60 @@ static void test_a_table_of_symbols_has_no_part_of_an_entry(void **state)
     assert_has_no_symbols(&maker);
 }
 
+/* The table of names ends inside one, and the file goes on. */
+static void test_a_name_ends_with_its_table(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.sections[2].sh_size = 4;
+    struct mt_image image = load(&maker);
+    uint64_t into = 1;
+    const char *name = mt_image_symbol_at(&image, MAKER_CODE + 0x40, &into);
+    assert_non_null(name);
+    assert_string_equal(name, "sta");
+    mt_image_fini(&image);
+}
+
+/* Three functions of one address, in every order that a file may have them. */
+static void test_symbols_of_one_address_are_sorted_by_length(void **state)
+{
+    (void)state;
+    static const enum maker_symbol places[] = {MAKER_S_ADD, MAKER_S_START, MAKER_S_OBJECT};
+    static const uint8_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        struct elf_maker maker;
+        elf_maker_fill(&maker);
+        for (size_t k = 0; k < 3; k++) {
+            maker.symbols[places[k]] = maker.symbols[MAKER_S_START];
+            maker.symbols[places[k]].st_size = 0x10 + orders[i][k];
+        }
+        struct mt_image image = load(&maker);
+        assert_int_equal(image.n_symbols, 3);
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(image.symbols[k].len_bytes, 0x10 + k);
+        mt_image_fini(&image);
+    }
+}
+
+static void test_a_function_is_found_anywhere_in_the_table(void **state)
+{
+    (void)state;
+    mote_function functions[5] = {
+        {.name = "A"}, {.name = "B"}, {.name = "C"}, {.name = "D"}, {.name = "E"}};
+    for (size_t n = 0; n <= 5; n++) {
+        const struct mt_image image = {.functions = functions, .n_functions = n};
+        for (size_t i = 0; i < 5; i++) {
+            const mote_function *found = mt_image_function_named(&image, functions[i].name);
+            assert_ptr_equal(found, i < n ? &functions[i] : NULL);
+        }
+        assert_null(mt_image_function_named(&image, ""));
+        assert_null(mt_image_function_named(&image, "BB"));
+        assert_null(mt_image_function_named(&image, "F"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +190,9 @@ int main(void)
         cmocka_unit_test(test_relro_may_begin_inside_a_segment),
         cmocka_unit_test(test_only_a_section_of_the_type_is_a_table_of_symbols),
         cmocka_unit_test(test_a_table_of_symbols_has_no_part_of_an_entry),
+        cmocka_unit_test(test_a_name_ends_with_its_table),
+        cmocka_unit_test(test_symbols_of_one_address_are_sorted_by_length),
+        cmocka_unit_test(test_a_function_is_found_anywhere_in_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
