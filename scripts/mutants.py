@@ -15,6 +15,7 @@ import queue
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -43,10 +44,21 @@ LIMIT_S = 60
 # A program that runs so many times as long as it should is in an endless loop.
 PATIENCE = 20
 LEAST_LIMIT_S = 5
+COMPILER = "the compiler"
 COMPARES = re.compile(r"[^-<>=]>(?![>=])|[^<]<(?![<=])|[^<>]>=|[^<]<=|==|!=")
 NEGATES = re.compile(r"^!\s*[a-z_]\w*\(")
 # Whether an operation failed or memory was there is told by other tests (tests/inject).
 NO_BOUND = re.compile(r"\b(MOTE_OK|NULL)\b|^!?\s*strcmp\(|\bstatus\b")
+# What the compiler says of code that it cannot take. A compiler that was killed, or a disk that is
+# full, says nothing of the kind.
+REFUSED = re.compile(r"^\S+:\d+:\d+: (?:fatal )?error: ", re.M)
+# What others send to a test that they end: no verdict on the mutant.
+ENDED_BY_OTHERS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+ATTEMPTS = 2
+
+
+class NoVerdict(Exception):
+    """Building or running failed for a reason that need not be the mutant's."""
 
 
 @dataclass
@@ -283,14 +295,28 @@ class Workshop:
         return found
 
     def make(self, targets):
-        done = subprocess.run(
-            ["ninja", "-C", self.build, *targets],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode == 0, done.stdout
+        """Whether the compiler takes it."""
+        for _ in range(ATTEMPTS):
+            done = subprocess.run(
+                ["ninja", "-C", self.build, *targets],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode == 0:
+                return True
+            if done.returncode > 0 and REFUSED.search(done.stdout):
+                return False
+        raise NoVerdict(f"ninja ended with {done.returncode}:\n{done.stdout[-3000:]}")
 
     def run(self, test, limit_s):
-        """Whether a test passes within a time."""
+        """Whether a test passes within a time, and the seconds that it took."""
+        for _ in range(ATTEMPTS):
+            status, seconds = self.run_once(test, limit_s)
+            if status not in ENDED_BY_OTHERS:
+                return status == 0, seconds
+        raise NoVerdict(f"{test} was ended by signal {-status}")
+
+    def run_once(self, test, limit_s):
+        """A test's exit status, None when it was still running after a time, and its seconds."""
         environment = dict(os.environ, ASAN_OPTIONS="hard_rss_limit_mb=2000:detect_leaks=1")
         started = time.monotonic()
         with subprocess.Popen(
@@ -299,22 +325,21 @@ class Workshop:
             env=environment, start_new_session=True,
         ) as process:  # fmt: skip
             try:
-                passed = process.wait(limit_s) == 0
+                status = process.wait(limit_s)
             except subprocess.TimeoutExpired:
-                passed = False
+                status = None
             finally:
                 try:
                     os.killpg(process.pid, 9)
                 except ProcessLookupError:
                     pass
-        return passed, time.monotonic() - started
+        return status, time.monotonic() - started
 
     def measure(self, patterns):
         """Runs tests on what is not broken; returns those that fail even so."""
         tests = self.tests(patterns)
-        made, output = self.make(tests)
-        if not made:
-            sys.exit(f"mutants: the tree does not build\n{output[-3000:]}")
+        if not self.make(tests):
+            sys.exit("mutants: the tree does not build")
         failed = []
         for test in tests:
             passed, self.seconds[test] = self.run(test, 300)
@@ -323,19 +348,19 @@ class Workshop:
         return failed
 
     def limit(self, test):
-        return max(LEAST_LIMIT_S, PATIENCE * self.seconds.get(test, LIMIT_S))
+        return min(LIMIT_S, max(LEAST_LIMIT_S, PATIENCE * self.seconds.get(test, LIMIT_S)))
 
     def killer(self, patterns, deadline):
-        """The first test that fails, or takes too long; None when none does."""
+        """The first test that fails, or takes too long; None when none does. After the deadline
+        no other test begins."""
         for pattern in patterns:
             tests = self.tests([pattern])
-            if not self.make(tests)[0]:
-                return "the compiler"
+            if not self.make(tests):
+                return COMPILER
             for test in tests:
-                left = deadline - time.monotonic()
-                if left <= 0:
+                if time.monotonic() > deadline:
                     return None
-                passed, _ = self.run(test, min(left, self.limit(test)))
+                passed, _ = self.run(test, self.limit(test))
                 if not passed:
                     return test
         return None
@@ -365,6 +390,19 @@ class Outcome:
     killed: int = 0
     uncompiled: list = field(default_factory=list)
     survivors: list = field(default_factory=list)
+    undecided: list = field(default_factory=list)
+
+
+def verdict_on(mutant, killed_by, known, outcome):
+    """Counts what became of a mutant, and says it."""
+    if killed_by == COMPILER:
+        outcome.uncompiled.append(mutant)
+        return "does not compile"
+    if killed_by:
+        outcome.killed += 1
+        return f"killed by {killed_by}"
+    outcome.survivors.append(mutant)
+    return "survived, as listed" if mutant.identity() in known else "SURVIVED"
 
 
 def work(workshop, jobs, files, known, arguments, outcome, lock):
@@ -375,17 +413,15 @@ def work(workshop, jobs, files, known, arguments, outcome, lock):
             return
         started = time.monotonic()
         expected = mutant.identity() in known
-        killed_by = workshop.attempt(mutant, files[mutant.path], arguments.all and not expected)
+        try:
+            killed_by = workshop.attempt(mutant, files[mutant.path], arguments.all and not expected)
+        except NoVerdict as reason:
+            with lock:
+                outcome.undecided.append((mutant, str(reason)))
+                print(f"{mutant.path}:{mutant.line}: no verdict: {reason}")
+            continue
         with lock:
-            if killed_by == "the compiler":
-                outcome.uncompiled.append(mutant)
-            elif killed_by:
-                outcome.killed += 1
-            else:
-                outcome.survivors.append(mutant)
-            verdict = f"killed by {killed_by}" if killed_by else "SURVIVED"
-            if killed_by is None and expected:
-                verdict = "survived, as listed"
+            verdict = verdict_on(mutant, killed_by, known, outcome)
             print(f"{mutant.path}:{mutant.line}: {mutant.kind}: {mutant.condition[:60]}: {verdict} "
                   f"({time.monotonic() - started:.1f} s)")  # fmt: skip
 
@@ -409,10 +445,13 @@ def report(outcome, known, tried):
     for mutant in tried:
         if mutant.identity() in known and mutant.identity() not in survived:
             print(f"listed as a survivor, but killed: {mutant.identity()}")
-    untried = len(tried) - outcome.killed - len(outcome.survivors) - len(outcome.uncompiled)
+    for mutant, reason in outcome.undecided:
+        print(f"no verdict: {mutant.identity()}: {reason.splitlines()[0]}")
+    undecided = len(outcome.uncompiled) + len(outcome.undecided)
+    untried = len(tried) - outcome.killed - len(outcome.survivors) - undecided
     if untried:
         print(f"not tried: {untried}, since a worker ended early")
-    failed = len(unexpected) + len(outcome.uncompiled) + untried
+    failed = len(unexpected) + undecided + untried
     print(f"{len(tried)} mutants: {outcome.killed} killed, {len(outcome.survivors)} survived, "
           f"{len(unexpected)} of these unexpected")  # fmt: skip
     return failed

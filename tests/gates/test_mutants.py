@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How ./dev mutants finds checks, breaks them and judges; trying them all takes an hour."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -143,3 +144,68 @@ def test_the_files_of_the_library_are_found():
     assert not [name for name in files if name.endswith(mutants.NOT_IN_LIBRARY)]
     with pytest.raises(SystemExit):
         mutants.library_files(["host/none.c"])
+
+
+# ---- What is no verdict ----
+
+REFUSAL = "FAILED: x.o\n../source/wire/x.c:3:5: error: expected expression\nninja: build stopped\n"
+KILLED = "gcc: fatal error: Killed signal terminated program cc1\nninja: build stopped\n"
+FULL = "/tmp/ccx.s: No space left on device\nninja: error: build.ninja:1: loading\n"
+
+
+def workshop_where_ninja(monkeypatch, tmp_path, *ends):
+    """A workshop whose builds end so, one after the other; and how many were begun."""
+    left, begun = list(ends), []
+
+    def run(command, **_):
+        begun.append(command)
+        status, output = left.pop(0)
+        return subprocess.CompletedProcess(command, status, output)
+
+    monkeypatch.setattr(mutants.subprocess, "run", run)
+    return mutants.Workshop(tmp_path), begun
+
+
+@pytest.mark.parametrize("end, made", [((0, ""), True), ((1, REFUSAL), False)])
+def test_a_build_passes_or_the_compiler_refuses(monkeypatch, tmp_path, end, made):
+    workshop, begun = workshop_where_ninja(monkeypatch, tmp_path, end)
+    assert workshop.make(["x_test"]) is made
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize("end", [(1, KILLED), (1, FULL), (-9, ""), (-9, REFUSAL), (1, "")])
+def test_a_build_that_was_killed_is_tried_again_and_then_no_verdict(monkeypatch, tmp_path, end):
+    workshop, begun = workshop_where_ninja(monkeypatch, tmp_path, end, (0, ""))
+    assert workshop.make(["x_test"])
+    assert len(begun) == 2
+    workshop, begun = workshop_where_ninja(monkeypatch, tmp_path, end, end)
+    with pytest.raises(mutants.NoVerdict):
+        workshop.make(["x_test"])
+
+
+def test_a_test_that_others_ended_is_no_verdict(tmp_path):
+    workshop = mutants.Workshop(tmp_path)
+    (tmp_path / "build/tests").mkdir(parents=True)
+
+    def run(script, limit_s=60):
+        program = tmp_path / "build/tests/x_test"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return workshop.run("x_test", limit_s)[0]
+
+    assert run("exit 0")
+    assert not run("exit 1")
+    assert not run("kill -SEGV $$")
+    assert not run("sleep 60", 0.1)
+    for signal in "KILL", "TERM", "INT":
+        with pytest.raises(mutants.NoVerdict):
+            run(f"kill -{signal} $$")
+
+
+def test_a_mutant_without_a_verdict_fails(capsys):
+    one = found()[0]
+    outcome = mutants.Outcome(killed=len(found()) - 1, undecided=[(one, "no space\nmore")])
+    assert mutants.report(outcome, {}, found()) == 1
+    printed = capsys.readouterr().out
+    assert f"no verdict: {one.identity()}: no space\n" in printed
+    assert "not tried" not in printed
