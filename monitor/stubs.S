@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The code of the monitor. All of it is position-independent and is copied, never run, here. */
 #include "abi/memory_map.h"
+#include "monitor/monitor.h"
 
     .section .rodata.mt_monitor, "a", @progbits
 
@@ -30,6 +31,18 @@ mt_monitor_stub_page:
     xor %r10d, %r10d
     xor %r11d, %r11d
     jmp *%rax
+
+    /*
+     * MT_STUB_RESUME: in: EDX:EAX all ones, RDI the resume image, all other registers as they shall
+     * be. out: RAX, RDX, RDI and RIP from the resume image; flags are left alone. Nothing is on a
+     * stack, which is the guest's.
+     */
+    .org mt_monitor_stub_page + MT_STUB_RESUME
+    xrstor64 (%rdi)
+    movq MT_MONITOR_RESUME_IMAGE + MT_MONITOR_RESUME_RAX, %rax
+    movq MT_MONITOR_RESUME_IMAGE + MT_MONITOR_RESUME_RDX, %rdx
+    movq MT_MONITOR_RESUME_IMAGE + MT_MONITOR_RESUME_RDI, %rdi
+    jmp *MT_MONITOR_RESUME_IMAGE + MT_MONITOR_RESUME_RIP
 mt_monitor_stub_page_end:
 
     .globl mt_monitor_gates

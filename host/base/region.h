@@ -3,6 +3,7 @@
 #ifndef MOTE_HOST_BASE_REGION_H
 #define MOTE_HOST_BASE_REGION_H
 
+#include "host/base/page_set.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct mt_window {
     uint8_t *host;
     uint64_t start; /* guest-virtual address of host[0] */
     uint64_t len_bytes;
+    struct mt_page_set *written; /* what the host wrote is added to it; NULL: nobody asks */
 };
 
 #endif

@@ -112,7 +112,7 @@ static int set_up(void **state)
     };
     memcpy(f->regions, regions, sizeof(regions));
     f->plan = (struct mt_plan){
-        f->regions, 8, MT_BASE_ADDRESS, TABLES_BYTES, KERNEL_STACK + 4096, BOOT_STACK + 4096};
+        f->regions, 8, MT_BASE_ADDRESS, TABLES_BYTES, KERNEL_STACK + 4096, BOOT_STACK + 4096, 0, 0};
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #ifndef MOTE_HOST_DRIVER_DRIVER_H
 #define MOTE_HOST_DRIVER_DRIVER_H
 
+#include "abi/memory_map.h"
 #include "host/base/alloc.h"
 #include "host/base/region.h"
 #include <mote/driver.h>
@@ -19,6 +20,8 @@ struct mt_plan {
     uint64_t tables_len_bytes;   /* its size */
     uint64_t exception_stack;    /* end of the stack that exceptions are delivered on */
     uint64_t double_fault_stack; /* end of the stack for a fault in the monitor itself */
+    uint64_t sparse_start; /* whole large pages of private memory that are zero at first and may */
+    uint64_t sparse_end; /* never be used: written pages are told by the large page; may be none */
 };
 
 /* Registers to start a guest with. All others, and the vector state, are reset. */
@@ -29,6 +32,18 @@ struct mt_registers {
     uint64_t rdx;
     uint64_t r8;
     uint64_t r9;
+};
+
+/* All that ring 3 can change of a virtual CPU, as a snapshot keeps it. */
+struct mt_cpu {
+    uint64_t id; /* no two that differ have the same */
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip, rflags;
+    uint64_t fs_base, gs_base;
+    uint64_t vector_len_bytes;
+    /* XSAVE area in its standard form (SDM volume 1, 13.4) */
+    _Alignas(64) uint8_t vector[MT_VECTOR_IMAGE_MAX_BYTES];
 };
 
 enum mt_exit_kind {
@@ -93,6 +108,40 @@ struct mt_driver {
     /* Make the run that is going on, or the next one, end with MT_EXIT_INTERRUPTED. From any thread
      * between begin and the end of the call; async-signal-safe. */
     void (*kick)(struct mt_machine *machine);
+
+    /* ---- For snapshots. Between runs, by who may run the machine; pages are numbered from the
+     * start of the private memory. ---- */
+
+    /* Bring the machine to rest: it cannot write memory, and the next run completes nothing that an
+     * earlier one began. All that follows needs this. */
+    mote_status (*quiesce)(struct mt_machine *machine, mote_error *err);
+
+    /* Add every page that may hold something else than zeros. */
+    mote_status (*list_used)(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
+
+    /* From now on remember which pages the guest writes. Memory from zero_from on to the end of the
+     * plan's sparse part is zero now. May be called again, when that has changed. */
+    mote_status (*track)(struct mt_machine *machine, uint64_t zero_from, mote_error *err);
+
+    /* Add every page that the guest may have written since it was first tracked: a page once
+     * written is told again each time. */
+    mote_status (*list_written)(struct mt_machine *machine, struct mt_page_set *set,
+                                mote_error *err);
+
+    /* Make pages zero by giving them back. */
+    mote_status (*discard)(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
+                           mote_error *err);
+
+    /* Read the virtual CPU, which waits behind a port exit. */
+    mote_status (*save)(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
+
+    /* Let the next run start from a saved state; of this machine, or of another of the same plan.
+     * cpu is not needed any more when it returns. */
+    mote_status (*load)(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
+
+    /* Processor time that the guest has had, by a clock that stands still while it does not run;
+     * on some drivers its host functions run on the same clock. */
+    uint64_t (*cpu_time_ns)(const struct mt_machine *machine);
 
     /* System calls made since creation to run the machine. */
     uint64_t (*n_system_calls)(const struct mt_machine *machine);

@@ -49,15 +49,20 @@ static uint64_t seal_input(const struct mt_buffers *buffers, uint64_t len_bytes)
 {
     uint64_t back_pointer_at = buffers->input_floor + len_bytes;
     uint64_t end = back_pointer_at + MT_BUFFER_BACK_POINTER_BYTES;
+    mt_guest_built(&buffers->window, mt_gva(buffers->input + buffers->input_floor), len_bytes);
     mt_guest_write_u64(&buffers->window, mt_gva(buffers->input + back_pointer_at),
                        buffers->input_floor);
     mt_guest_write_u64(&buffers->window, mt_gva(buffers->input), end);
     return end;
 }
 
+/* What was begun before the room was at its end stands there too. */
 static mote_status input_full(const struct mt_buffers *buffers, const char *what, size_t len_bytes,
                               mote_error *err)
 {
+    if (buffers->input_floor < buffers->input_bytes)
+        mt_guest_built(&buffers->window, mt_gva(buffers->input + buffers->input_floor),
+                       buffers->input_bytes - buffers->input_floor);
     return mt_fail(err, MOTE_E_INPUT_FULL,
                    "%s message of %zu bytes does not fit the input buffer of %" PRIu64 " bytes",
                    what, len_bytes, buffers->input_bytes);

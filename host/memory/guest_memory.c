@@ -2,6 +2,7 @@
 /* Reading and writing memory that a guest can write. */
 #include "host/memory/guest_memory.h"
 
+#include "abi/memory_map.h"
 #include "host/base/checked.h"
 #include <string.h>
 
@@ -42,6 +43,7 @@ bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void
         return false;
     if (len_bytes > 0)
         memcpy(host, from, len_bytes);
+    mt_guest_built(window, to, len_bytes);
     return true;
 }
 
@@ -53,4 +55,13 @@ bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64
 uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
 {
     return host_of(window, to, len_bytes);
+}
+
+void mt_guest_built(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
+{
+    if (window->written == NULL || len_bytes == 0)
+        return;
+    uint64_t first = (to.value - window->start) / MT_PAGE_BYTES;
+    uint64_t last = (to.value - window->start + len_bytes - 1) / MT_PAGE_BYTES;
+    mt_page_set_add_run(window->written, first, last - first + 1);
 }

@@ -27,7 +27,9 @@ bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void
 bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value);
 
 /* A place to build a message in. The pointer is for writing only, and for the next statement only:
- * it is not kept. NULL when the range is not inside the window. */
+ * it is not kept. NULL when the range is not inside the window. What was built there is then told
+ * to mt_guest_built(). */
 uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes);
+void mt_guest_built(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes);
 
 #endif

@@ -13,6 +13,9 @@
 #define EAGER_REGION_BYTES (64 * MT_KIB)
 #define EAGER_STACK_BYTES (16 * MT_KIB)
 
+/* Of the heap, what is always used from its start on; a guest that needs more needs much more. */
+#define DENSE_HEAP_BYTES (1024 * MT_KIB)
+
 #define RIGHTS_RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)
 
 struct place_facts {
@@ -88,10 +91,12 @@ void mt_large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start, 
     *large_end = last > first ? last : first;
 }
 
-/* Large pages are for what starts out zero and belongs to the guest. */
+/* Large pages are for what starts out zero and belongs to the guest. A stack is large in case, and
+ * used in part: it is told by the small page what of it was written. */
 static bool uses_large_pages(size_t place)
 {
-    return places[place].backing == MT_BACKING_PRIVATE && places[place].rights == RIGHTS_RW;
+    return place != MT_PLACE_STACK && places[place].backing == MT_BACKING_PRIVATE &&
+           places[place].rights == RIGHTS_RW;
 }
 
 /* PML4, PDPT, PD, the table of the monitor's range, and one for each 2 MiB that is not one large
@@ -123,6 +128,14 @@ static uint64_t first_private_byte(const struct mt_layout *layout, const struct 
     return layout->start[MT_PLACE_PEB];
 }
 
+static void choose_sparse(struct mt_layout *layout)
+{
+    uint64_t heap = layout->start[MT_PLACE_HEAP];
+    uint64_t heap_end = mt_layout_end(layout, MT_PLACE_HEAP);
+    mt_large_pages_within(heap + DENSE_HEAP_BYTES, heap_end, &layout->sparse_start,
+                          &layout->sparse_end);
+}
+
 mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *image,
                            const struct mt_sizes *sizes, mote_error *err)
 {
@@ -144,6 +157,7 @@ mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *imag
         n_table_pages = needed;
     }
     made.private_start = first_private_byte(&made, image);
+    choose_sparse(&made);
     made.initial_rsp = mt_layout_end(&made, MT_PLACE_STACK) - MT_INITIAL_RSP_GAP;
     *layout = made;
     return MOTE_OK;

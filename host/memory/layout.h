@@ -49,6 +49,8 @@ struct mt_layout {
     uint64_t len_bytes[MT_N_PLACES]; /* whole pages */
     uint64_t end;
     uint64_t private_start; /* from here to end the memory is the sandbox's own */
+    uint64_t sparse_start;  /* whole large pages of the heap behind its first MiB, or none */
+    uint64_t sparse_end;
     uint64_t initial_rsp;
 };
 

@@ -8,4 +8,7 @@
 /* Nanoseconds of CLOCK_MONOTONIC; no system call. */
 uint64_t mt_clock_ns(void);
 
+/* Nanoseconds of processor time that the calling thread has had; a system call. */
+uint64_t mt_clock_thread_cpu_ns(void);
+
 #endif

@@ -116,6 +116,9 @@ mote_status mt_sandbox_publish_definitions(mote_sandbox *sandbox, mote_error *er
         return mt_fail(err, MOTE_E_DEFINITIONS_FULL,
                        "definitions of %zu host functions do not fit in %" PRIu64 " bytes",
                        sandbox->registry.n, room);
+    if (status == MOTE_OK)
+        mt_guest_built(&sandbox->buffers.window, mt_gva(layout->start[MT_PLACE_HOST_DEFINITIONS]),
+                       len_bytes);
     return status;
 }
 

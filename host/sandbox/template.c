@@ -66,6 +66,8 @@ static mote_status list_regions(struct mt_template *template, const struct mt_im
         .tables_len_bytes = layout->len_bytes[MT_PLACE_TABLES],
         .exception_stack = mt_layout_end(layout, MT_PLACE_KERNEL_STACK),
         .double_fault_stack = mt_layout_end(layout, MT_PLACE_BOOT_STACK),
+        .sparse_start = layout->sparse_start,
+        .sparse_end = layout->sparse_end,
     };
     return MOTE_OK;
 }

@@ -30,7 +30,7 @@ static void died(struct mt_exit *out, const char *what, uint64_t value)
 }
 
 /* Gates lie on a supervisor page: an exit from there is an exception that the CPU delivered. */
-static bool is_in_gates(uint64_t rip)
+bool mt_kvm_is_in_gates(uint64_t rip)
 {
     return rip >= MT_KVM_GATES && rip <= MT_KVM_GATES + MT_MONITOR_GATES * MT_MONITOR_GATE_BYTES;
 }
@@ -108,7 +108,7 @@ static void read_fault(const struct mt_machine *machine, unsigned vector, struct
 static void read_port(const struct mt_machine *machine, struct mt_exit *out)
 {
     const struct kvm_run *run = machine->run;
-    if (is_in_gates(run->s.regs.regs.rip)) {
+    if (mt_kvm_is_in_gates(run->s.regs.regs.rip)) {
         read_fault(machine, run->io.port, out);
         return;
     }

@@ -2,9 +2,18 @@
 /* The KVM driver's table. */
 #include "host/driver/kvm/kvm_internal.h"
 
+#include "host/os/clock.h"
+
 static uint64_t n_system_calls(const struct mt_machine *machine)
 {
     return machine->n_system_calls;
+}
+
+/* The guest runs on the thread that called it; so do its host functions. */
+static uint64_t cpu_time_ns(const struct mt_machine *machine)
+{
+    (void)machine;
+    return mt_clock_thread_cpu_ns();
 }
 
 const struct mt_driver mt_driver_kvm = {
@@ -20,5 +29,13 @@ const struct mt_driver mt_driver_kvm = {
     .begin = mt_kvm_begin,
     .run = mt_kvm_run,
     .kick = mt_kvm_kick,
+    .quiesce = mt_kvm_quiesce,
+    .list_used = mt_kvm_list_used,
+    .track = mt_kvm_track,
+    .list_written = mt_kvm_list_written,
+    .discard = mt_kvm_discard,
+    .save = mt_kvm_save,
+    .load = mt_kvm_load,
+    .cpu_time_ns = cpu_time_ns,
     .n_system_calls = n_system_calls,
 };

@@ -6,10 +6,13 @@
  *                    pages and page tables
  *   monitor_pages.c  GDT, IDT, TSS, gates, stub page, vector image
  *   page_tables.c    page tables from regions
- *   machine.c        VM, memory slots, private memory, life and death
+ *   machine.c        VM, private memory, life and death
+ *   slots.c          memory slots
  *   task_type.c      the self-test that tells what TR must look like
  *   vcpu.c           special registers, entering ring 3, running
  *   exit.c           what an exit of KVM means
+ *   tracking.c       which pages the guest wrote
+ *   cpu_state.c      the virtual CPU for snapshots
  *   examine.c        what KVM can do on this host
  */
 #ifndef MOTE_HOST_DRIVER_KVM_KVM_INTERNAL_H
@@ -55,11 +58,12 @@ struct mt_kvm_prepared {
     const struct mt_plan *plan;
     mote_allocator allocator;
     int kvm_fd;
-    size_t run_bytes; /* size of the mapping of struct kvm_run */
-    uint8_t *monitor; /* MT_KVM_MONITOR_SLOT_BYTES, then the page tables */
-    uint8_t *tables;  /* plan->tables_len_bytes */
-    uint64_t xcr0;    /* of the guest */
-    uint64_t cr4;     /* of the guest */
+    size_t run_bytes;            /* size of the mapping of struct kvm_run */
+    uint8_t *monitor;            /* MT_KVM_MONITOR_SLOT_BYTES, then the page tables */
+    uint8_t *tables;             /* plan->tables_len_bytes */
+    uint64_t vector_image_bytes; /* whole pages */
+    uint64_t xcr0;               /* of the guest */
+    uint64_t cr4;                /* of the guest */
     struct kvm_cpuid2 *cpuid;
     uint64_t private_start; /* guest address of the private memory */
     uint64_t private_len_bytes;
@@ -75,7 +79,14 @@ struct mt_machine {
     struct kvm_run *run;
     uint8_t *reserved; /* host range with guards on both sides of the private memory */
     size_t reserved_bytes;
-    uint8_t *private_memory;
+    uint8_t *private_memory; /* with the resume image behind it */
+    uint8_t *own_tables;     /* where the plan has a sparse part; NULL: those of the plan */
+    uint64_t sparse_start;   /* of the slot that is not logged */
+    bool is_logging;
+    uint64_t *log;          /* room for the log of the slot that is logged; NULL before the first */
+    uint64_t log_words;     /* room in it */
+    uint64_t resume_id;     /* which state the resume image holds; 0 for none */
+    bool is_settled;        /* nothing is pending from the last exit */
     struct kvm_sregs ring3; /* what the special registers are set to on entry */
     struct mt_alarm *alarm; /* of the thread that ran it last; NULL before the first run */
     uint64_t deadline_ns;
@@ -85,10 +96,16 @@ struct mt_machine {
 
 void mt_kvm_fill_monitor(uint8_t *monitor, const struct mt_plan *plan);
 
-/* Write page tables for the plan's regions and the monitor. MOTE_E_BUG when the area is too small
- * for them. */
+/* Write page tables for the plan's regions and the monitor. resume_gpa is where the resume image
+ * lies. MOTE_E_BUG when the area is too small for them. */
 mote_status mt_kvm_fill_tables(uint8_t *tables, const struct mt_plan *plan,
-                               uint64_t vector_image_bytes, mote_error *err);
+                               uint64_t vector_image_bytes, uint64_t resume_gpa, mote_error *err);
+/* Clear the dirty bits of what the guest may write in [start, end). */
+void mt_kvm_clear_dirty_bits(uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                             uint64_t end);
+/* Add the pages of [start, end) whose dirty bits are set; numbers count from first_address. */
+void mt_kvm_collect_dirty_bits(const uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                               uint64_t end, uint64_t first_address, struct mt_page_set *set);
 
 mote_status mt_kvm_prepare(const struct mt_plan *plan, const mote_allocator *allocator, void **out,
                            mote_error *err);
@@ -107,6 +124,17 @@ mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t 
                                 struct mt_machine **out, mote_error *err);
 void mt_kvm_destroy(struct mt_machine *machine, bool is_copy);
 
+/* Give a new VM its memory. */
+mote_status mt_kvm_set_slots(const struct mt_machine *machine, mote_error *err);
+/* Set the slots of private memory anew, after their bounds have changed: is_new_bounds; or only
+ * whether they are logged. */
+mote_status mt_kvm_move_private_slots(const struct mt_machine *machine, bool is_new_bounds,
+                                      mote_error *err);
+/* Add the pages that the log of the logged slot has. */
+mote_status mt_kvm_read_log(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
+/* Pages of the logged slot. */
+uint64_t mt_kvm_n_logged_pages(const struct mt_machine *machine);
+
 /* Give a new vCPU its CPUID, special registers, XCR0 and MSRs. */
 mote_status mt_kvm_set_up_vcpu(struct mt_machine *machine, uint8_t task_type, mote_error *err);
 /* Let the next run start at these registers, in ring 3, as they are. */
@@ -115,6 +143,19 @@ void mt_kvm_enter(struct mt_machine *machine, const struct mt_registers *registe
 mote_status mt_kvm_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
 void mt_kvm_kick(struct mt_machine *machine);
+
+mote_status mt_kvm_quiesce(struct mt_machine *machine, mote_error *err);
+mote_status mt_kvm_list_used(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
+mote_status mt_kvm_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err);
+mote_status mt_kvm_list_written(struct mt_machine *machine, struct mt_page_set *set,
+                                mote_error *err);
+mote_status mt_kvm_discard(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
+                           mote_error *err);
+mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
+mote_status mt_kvm_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
+
+/* Whether an address lies in the gates, on a supervisor page. */
+bool mt_kvm_is_in_gates(uint64_t rip);
 
 /* Say what the exit in machine->run means. */
 void mt_kvm_read_exit(const struct mt_machine *machine, struct mt_exit *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Machines: a VM with one vCPU, its memory slots, its private memory. */
+/* Machines: a VM with one vCPU and its private memory. */
 #include "host/driver/kvm/kvm_internal.h"
 
 #include "host/base/error.h"
@@ -16,15 +16,14 @@
 /* Signals that may come one after the other while a VM is made. */
 #define MAX_CREATE_TRIES 1000u
 
-enum slot { SLOT_MONITOR, SLOT_TABLES, SLOT_SHARED, SLOT_PRIVATE };
-
 /* ---- Private memory ---- */
 
 /* Reserve address space so that host and guest addresses agree modulo 2 MiB, which large pages
  * need, with at least one inaccessible page on either side. */
 static mote_status map_private(struct mt_machine *machine, mote_error *err)
 {
-    uint64_t len_bytes = machine->prepared->private_len_bytes;
+    uint64_t len_bytes =
+        machine->prepared->private_len_bytes + machine->prepared->vector_image_bytes;
     size_t reserved_bytes = len_bytes + 2 * MT_LARGE_PAGE_BYTES;
     void *reserved =
         mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -91,43 +90,25 @@ static void advise_large_pages(const struct mt_machine *machine)
     }
 }
 
-/* ---- Memory slots ---- */
-
-struct slot_facts {
-    enum slot number;
-    uint32_t flags;
-    uint64_t start;
-    uint64_t len_bytes;
-    const uint8_t *host;
-};
-
-static mote_status set_slots(const struct mt_machine *machine, mote_error *err)
+/* Dirty bits tell which pages of the sparse part, and behind it, the guest has written: a machine
+ * that has such a part cannot share its tables. */
+static mote_status make_own_tables(struct mt_machine *machine, mote_error *err)
 {
     const struct mt_kvm_prepared *prepared = machine->prepared;
     const struct mt_plan *plan = prepared->plan;
-    /* Page tables are never in a READONLY slot: hardware counts a table walk as a write. */
-    const struct slot_facts slots[] = {
-        {SLOT_MONITOR, KVM_MEM_READONLY, MT_KVM_MONITOR_SLOT_START, MT_KVM_MONITOR_SLOT_BYTES,
-         prepared->monitor},
-        {SLOT_TABLES, 0, plan->tables_start, plan->tables_len_bytes, prepared->tables},
-        {SLOT_SHARED, KVM_MEM_READONLY, prepared->shared_start, prepared->shared_len_bytes,
-         prepared->shared},
-        {SLOT_PRIVATE, 0, prepared->private_start, prepared->private_len_bytes,
-         machine->private_memory},
-    };
-    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-        struct kvm_userspace_memory_region slot = {
-            .slot = slots[i].number,
-            .flags = slots[i].flags,
-            .guest_phys_addr = slots[i].start,
-            .memory_size = slots[i].len_bytes,
-            .userspace_addr = (uint64_t)(uintptr_t)slots[i].host,
-        };
-        if (slot.memory_size == 0)
-            continue;
-        if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) != 0)
-            return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_SET_USER_MEMORY_REGION");
-    }
+    machine->sparse_start = plan->sparse_start;
+    if (plan->sparse_start == plan->sparse_end)
+        return MOTE_OK;
+    void *made = mmap(NULL, plan->tables_len_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED)
+        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of page tables");
+    machine->own_tables = made;
+    if (madvise(made, plan->tables_len_bytes, MADV_DONTFORK) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    memcpy(made, prepared->tables, plan->tables_len_bytes);
+    mt_kvm_clear_dirty_bits(made, plan, plan->sparse_start,
+                            prepared->private_start + prepared->private_len_bytes);
     return MOTE_OK;
 }
 
@@ -193,8 +174,10 @@ mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t 
     }
     if (status == MOTE_OK) {
         keep_code_unpatched(machine);
-        status = set_slots(machine, err);
+        status = make_own_tables(machine, err);
     }
+    if (status == MOTE_OK)
+        status = mt_kvm_set_slots(machine, err);
     if (status == MOTE_OK)
         status = make_vcpu(machine, err);
     if (status == MOTE_OK)
@@ -237,5 +220,8 @@ void mt_kvm_destroy(struct mt_machine *machine, bool is_copy)
         close(machine->vm_fd);
     if (machine->reserved != NULL && !is_copy)
         munmap(machine->reserved, machine->reserved_bytes);
+    if (machine->own_tables != NULL && !is_copy)
+        munmap(machine->own_tables, machine->prepared->plan->tables_len_bytes);
+    mt_release(&machine->prepared->allocator, machine->log);
     mt_release(&machine->prepared->allocator, machine);
 }

@@ -6,6 +6,7 @@
 #include "host/driver/kvm/kvm_internal.h"
 
 #include "host/base/error.h"
+#include "monitor/monitor.h"
 #include <inttypes.h>
 #include <mote/image.h>
 #include <string.h>
@@ -18,6 +19,9 @@
 #define LARGE 0x80ull
 #define NO_EXECUTE (1ull << 63)
 #define ADDRESS_BITS 0x000FFFFFFFFFF000ull
+
+#define N_ENTRIES 512u
+#define DIRECTORY_BYTES (1ull << 30) /* of memory under one page directory */
 
 #define DIRECTORY_FLAGS (PRESENT | WRITABLE | USER | ACCESSED)
 #define LEAF_FLAGS (PRESENT | ACCESSED | DIRTY)
@@ -51,39 +55,64 @@ static mote_status take_page(struct table_area *area, uint64_t *page, mote_error
     return MOTE_OK;
 }
 
-/* The fixed top: everything lies below 1 GiB, so that one directory serves all. */
-static uint64_t directory_of(const struct table_area *area)
-{
-    return area->start + 2 * MT_PAGE_BYTES;
-}
-
 static mote_status make_top(struct table_area *area, mote_error *err)
 {
-    uint64_t page[3];
-    for (size_t level = 0; level < 3; level++) {
+    uint64_t page[2];
+    for (size_t level = 0; level < 2; level++) {
         mote_status status = take_page(area, &page[level], err);
         if (status != MOTE_OK)
             return status;
     }
     set_entry(area, page[0], 0, page[1] | DIRECTORY_FLAGS);
-    set_entry(area, page[1], 0, page[2] | DIRECTORY_FLAGS);
     return MOTE_OK;
 }
 
-static mote_status map_page(struct table_area *area, uint64_t address, uint64_t flags,
-                            mote_error *err)
+/* The table that an entry leads to; made where there is none. */
+static mote_status descend(struct table_area *area, uint64_t table, uint64_t index, uint64_t *next,
+                           mote_error *err)
 {
-    uint64_t directory = directory_of(area);
-    uint64_t index = address / MT_LARGE_PAGE_BYTES;
-    uint64_t table = get_entry(area, directory, index) & ADDRESS_BITS;
-    if (table == 0) {
-        mote_status status = take_page(area, &table, err);
-        if (status != MOTE_OK)
-            return status;
-        set_entry(area, directory, index, table | DIRECTORY_FLAGS);
-    }
-    set_entry(area, table, (address / MT_PAGE_BYTES) % 512, address | flags);
-    return MOTE_OK;
+    *next = get_entry(area, table, index) & ADDRESS_BITS;
+    if (*next != 0)
+        return MOTE_OK;
+    mote_status status = take_page(area, next, err);
+    if (status == MOTE_OK)
+        set_entry(area, table, index, *next | DIRECTORY_FLAGS);
+    return status;
+}
+
+/* Everything lies below 512 GiB: one PDPT, with a directory for each GiB. */
+static mote_status directory_for(struct table_area *area, uint64_t address, uint64_t *directory,
+                                 mote_error *err)
+{
+    return descend(area, area->start + MT_PAGE_BYTES, address / DIRECTORY_BYTES, directory, err);
+}
+
+static uint64_t index_in_directory(uint64_t address)
+{
+    return address / MT_LARGE_PAGE_BYTES % N_ENTRIES;
+}
+
+static mote_status map_page(struct table_area *area, uint64_t address, uint64_t physical,
+                            uint64_t flags, mote_error *err)
+{
+    uint64_t directory;
+    uint64_t table;
+    mote_status status = directory_for(area, address, &directory, err);
+    if (status == MOTE_OK)
+        status = descend(area, directory, index_in_directory(address), &table, err);
+    if (status == MOTE_OK)
+        set_entry(area, table, address / MT_PAGE_BYTES % N_ENTRIES, physical | flags);
+    return status;
+}
+
+static mote_status map_large_page(struct table_area *area, uint64_t address, uint64_t flags,
+                                  mote_error *err)
+{
+    uint64_t directory;
+    mote_status status = directory_for(area, address, &directory, err);
+    if (status == MOTE_OK)
+        set_entry(area, directory, index_in_directory(address), address | flags | LARGE);
+    return status;
 }
 
 /* Map [start, end), by large pages where asked and where a whole one fits. */
@@ -91,18 +120,15 @@ static mote_status map_range(struct table_area *area, uint64_t start, uint64_t e
                              bool use_large_pages, mote_error *err)
 {
     uint64_t at = start;
-    while (at < end) {
-        if (use_large_pages && at % MT_LARGE_PAGE_BYTES == 0 && end - at >= MT_LARGE_PAGE_BYTES) {
-            set_entry(area, directory_of(area), at / MT_LARGE_PAGE_BYTES, at | flags | LARGE);
-            at += MT_LARGE_PAGE_BYTES;
-            continue;
-        }
-        mote_status status = map_page(area, at, flags, err);
-        if (status != MOTE_OK)
-            return status;
-        at += MT_PAGE_BYTES;
+    mote_status status = MOTE_OK;
+    while (at < end && status == MOTE_OK) {
+        bool is_large =
+            use_large_pages && at % MT_LARGE_PAGE_BYTES == 0 && end - at >= MT_LARGE_PAGE_BYTES;
+        status =
+            is_large ? map_large_page(area, at, flags, err) : map_page(area, at, at, flags, err);
+        at += is_large ? MT_LARGE_PAGE_BYTES : MT_PAGE_BYTES;
     }
-    return MOTE_OK;
+    return status;
 }
 
 /* 0 for what is not mapped. */
@@ -143,14 +169,27 @@ static mote_status map_monitor(struct table_area *area, uint64_t vector_image_by
     return MOTE_OK;
 }
 
+/* The one page range whose physical address is another: it lies with the private memory. */
+static mote_status map_resume_image(struct table_area *area, uint64_t physical, uint64_t len_bytes,
+                                    mote_error *err)
+{
+    const uint64_t flags = LEAF_FLAGS | USER | NO_EXECUTE;
+    mote_status status = MOTE_OK;
+    for (uint64_t at = 0; at < len_bytes && status == MOTE_OK; at += MT_PAGE_BYTES)
+        status = map_page(area, MT_MONITOR_RESUME_IMAGE + at, physical + at, flags, err);
+    return status;
+}
+
 mote_status mt_kvm_fill_tables(uint8_t *tables, const struct mt_plan *plan,
-                               uint64_t vector_image_bytes, mote_error *err)
+                               uint64_t vector_image_bytes, uint64_t resume_gpa, mote_error *err)
 {
     struct table_area area = {
         .host = tables, .start = plan->tables_start, .len_bytes = plan->tables_len_bytes};
     mote_status status = make_top(&area, err);
     if (status == MOTE_OK)
         status = map_monitor(&area, vector_image_bytes, err);
+    if (status == MOTE_OK)
+        status = map_resume_image(&area, resume_gpa, vector_image_bytes, err);
     for (size_t i = 0; i < plan->n_regions && status == MOTE_OK; i++) {
         const struct mt_region *region = &plan->regions[i];
         uint64_t flags = flags_of(region);
@@ -159,4 +198,70 @@ mote_status mt_kvm_fill_tables(uint8_t *tables, const struct mt_plan *plan,
                                region->use_large_pages, err);
     }
     return status;
+}
+
+/* ---- Dirty bits ---- */
+
+/* A place in the tables where an address ends, as the CPU would walk there. */
+struct leaf {
+    uint64_t table; /* guest address of the table; 0 when the address is not mapped */
+    uint64_t index;
+    uint64_t entry;
+    uint64_t len_bytes; /* of what it maps, or of what is not mapped there at all */
+};
+
+static struct leaf find_leaf(const struct table_area *area, uint64_t address)
+{
+    uint64_t directory =
+        get_entry(area, area->start + MT_PAGE_BYTES, address / DIRECTORY_BYTES) & ADDRESS_BITS;
+    if (directory == 0)
+        return (struct leaf){.len_bytes = DIRECTORY_BYTES};
+    uint64_t index = index_in_directory(address);
+    uint64_t entry = get_entry(area, directory, index);
+    if (entry == 0 || (entry & LARGE))
+        return (struct leaf){entry != 0 ? directory : 0, index, entry, MT_LARGE_PAGE_BYTES};
+    uint64_t table = entry & ADDRESS_BITS;
+    index = address / MT_PAGE_BYTES % N_ENTRIES;
+    entry = get_entry(area, table, index);
+    return (struct leaf){entry != 0 ? table : 0, index, entry, MT_PAGE_BYTES};
+}
+
+static bool is_writable_by_guest(const struct leaf *leaf)
+{
+    return leaf->table != 0 && (leaf->entry & USER) && (leaf->entry & WRITABLE);
+}
+
+/* The next address after a leaf's; a leaf may begin before the address it was found by. */
+static uint64_t behind(uint64_t address, const struct leaf *leaf)
+{
+    return (address & ~(leaf->len_bytes - 1)) + leaf->len_bytes;
+}
+
+void mt_kvm_clear_dirty_bits(uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                             uint64_t end)
+{
+    struct table_area area = {
+        .host = tables, .start = plan->tables_start, .len_bytes = plan->tables_len_bytes};
+    for (uint64_t at = start; at < end;) {
+        struct leaf leaf = find_leaf(&area, at);
+        if (is_writable_by_guest(&leaf))
+            set_entry(&area, leaf.table, leaf.index, leaf.entry & ~DIRTY);
+        at = behind(at, &leaf);
+    }
+}
+
+void mt_kvm_collect_dirty_bits(const uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                               uint64_t end, uint64_t first_address, struct mt_page_set *set)
+{
+    /* Only read from here on. */
+    const struct table_area area = {.host = (uint8_t *)(uintptr_t)tables,
+                                    .start = plan->tables_start,
+                                    .len_bytes = plan->tables_len_bytes};
+    for (uint64_t at = start; at < end;) {
+        struct leaf leaf = find_leaf(&area, at);
+        if (is_writable_by_guest(&leaf) && (leaf.entry & DIRTY))
+            mt_page_set_add_run(set, (at - first_address) / MT_PAGE_BYTES,
+                                leaf.len_bytes / MT_PAGE_BYTES);
+        at = behind(at, &leaf);
+    }
 }

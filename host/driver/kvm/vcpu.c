@@ -173,6 +173,7 @@ mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_err
     if (machine->is_in_monitor)
         return mt_fail(err, MOTE_E_BUG, "a machine that stopped in the monitor was run again");
     machine->n_system_calls += mt_alarm_arm(machine->alarm, machine->deadline_ns) + 1;
+    machine->is_settled = false;
     if (ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0) {
         mt_kvm_read_exit(machine, out);
         machine->is_in_monitor = out->kind == MT_EXIT_FAULT || out->kind == MT_EXIT_DIED;

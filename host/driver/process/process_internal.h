@@ -9,6 +9,7 @@
  *   channel.c       messages between host and zygote
  *   machine.c       the sandbox's file, its two mappings, its child
  *   vcpu.c          resuming a child and waiting for it
+ *   snapshot.c      what snapshots need of a child that waits
  *   exit.c          what a child says when it waits
  *   port.c          port instructions, which fault in a process
  *   examine.c       what the driver can do on this host
@@ -63,6 +64,7 @@ struct mt_process_prepared {
 enum mt_next {
     MT_NEXT_WAIT,    /* nothing: the child is running */
     MT_NEXT_ENTER,   /* start at the registers given */
+    MT_NEXT_LOADED,  /* start from a state that was loaded */
     MT_NEXT_RETURN,  /* go on behind the stub page's call */
     MT_NEXT_CONTEXT, /* go on from the frame */
     MT_NEXT_TELL,    /* not resume, but read another exit */
@@ -110,6 +112,7 @@ struct mt_machine {
     bool is_dead;
     enum mt_next next;
     struct mt_registers enter;
+    uint64_t loaded[MT_N_REGISTERS];
     struct mt_frame frame; /* of the last signal that was handled */
     uint64_t port_registers[MT_N_REGISTERS];
     bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
@@ -149,6 +152,19 @@ void mt_process_enter(struct mt_machine *machine, const struct mt_registers *reg
 mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
 void mt_process_kick(struct mt_machine *machine);
+
+/* ---- snapshot.c ---- */
+
+mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err);
+mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
+                                 mote_error *err);
+mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err);
+mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_set *set,
+                                    mote_error *err);
+mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page,
+                               uint64_t n_given_back, mote_error *err);
+mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
+mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
 
 /* ---- exit.c, port.c ---- */
 

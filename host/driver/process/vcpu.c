@@ -105,6 +105,14 @@ static void write_enter(struct mt_machine *machine)
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
 }
 
+static void write_loaded(struct mt_machine *machine)
+{
+    write_initial_vectors(machine->to + MT_TO_VECTORS);
+    write_registers(machine, MT_RESUME_ENTER, machine->loaded);
+    put_u64(machine->from + MT_FROM_IS_OUT, 0);
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+}
+
 static void write_return(struct mt_machine *machine)
 {
     machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
@@ -164,6 +172,9 @@ static void write_next(struct mt_machine *machine)
     switch (machine->next) {
     case MT_NEXT_ENTER:
         write_enter(machine);
+        break;
+    case MT_NEXT_LOADED:
+        write_loaded(machine);
         break;
     case MT_NEXT_RETURN:
         write_return(machine);

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define N_OPERATIONS 3u
-
 struct prepared {
     mote_allocator allocator;
     uint64_t private_start; /* guest address of the private memory */
@@ -29,11 +27,14 @@ struct mt_machine {
     const struct mt_script_step *steps;
     size_t n_steps;
     struct mt_script_record record;
+    _Atomic uint64_t cpu_time_ns;
     _Atomic bool is_kicked;
     _Atomic uint64_t n_kicks;
 };
 
-static _Thread_local mote_status next_failure[N_OPERATIONS];
+static atomic_uint_least64_t last_cpu_id;
+
+static _Thread_local mote_status next_failure[MT_SCRIPT_N_OPERATIONS];
 
 void mt_script_fail_next(enum mt_script_operation operation, mote_status status)
 {
@@ -213,6 +214,68 @@ static void kick(struct mt_machine *machine)
     atomic_store(&machine->is_kicked, true);
 }
 
+/* ---- Snapshots: every page counts as used, and as written ---- */
+
+static mote_status quiesce(struct mt_machine *machine, mote_error *err)
+{
+    machine->record.n_quiesces++;
+    return take_failure(MT_SCRIPT_QUIESCE, err);
+}
+
+static mote_status list_used(struct mt_machine *machine, struct mt_page_set *set, mote_error *err)
+{
+    mt_page_set_add_run(set, 0, machine->window.len_bytes / MT_PAGE_BYTES);
+    return take_failure(MT_SCRIPT_LIST_USED, err);
+}
+
+static mote_status track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)
+{
+    machine->record.n_tracks++;
+    machine->record.zero_from = zero_from;
+    return take_failure(MT_SCRIPT_TRACK, err);
+}
+
+static mote_status list_written(struct mt_machine *machine, struct mt_page_set *set,
+                                mote_error *err)
+{
+    mt_page_set_add_run(set, 0, machine->window.len_bytes / MT_PAGE_BYTES);
+    return take_failure(MT_SCRIPT_LIST_WRITTEN, err);
+}
+
+static mote_status discard(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
+                           mote_error *err)
+{
+    (void)err;
+    memset(machine->window.host + first_page * MT_PAGE_BYTES, 0, n_pages * MT_PAGE_BYTES);
+    return MOTE_OK;
+}
+
+static mote_status save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
+{
+    mote_status status = take_failure(MT_SCRIPT_SAVE, err);
+    if (status != MOTE_OK)
+        return status;
+    machine->record.n_saves++;
+    memset(out, 0, sizeof(*out));
+    out->id = atomic_fetch_add(&last_cpu_id, 1) + 1;
+    return MOTE_OK;
+}
+
+static mote_status load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err)
+{
+    mote_status status = take_failure(MT_SCRIPT_LOAD, err);
+    if (status != MOTE_OK)
+        return status;
+    machine->record.n_loads++;
+    machine->record.loaded_id = cpu->id;
+    return MOTE_OK;
+}
+
+static uint64_t cpu_time_ns(const struct mt_machine *machine)
+{
+    return atomic_load(&machine->cpu_time_ns);
+}
+
 static uint64_t n_system_calls(const struct mt_machine *machine)
 {
     return machine->record.n_runs;
@@ -230,6 +293,14 @@ const struct mt_driver mt_driver_script = {
     .begin = begin,
     .run = run,
     .kick = kick,
+    .quiesce = quiesce,
+    .list_used = list_used,
+    .track = track,
+    .list_written = list_written,
+    .discard = discard,
+    .save = save,
+    .load = load,
+    .cpu_time_ns = cpu_time_ns,
     .n_system_calls = n_system_calls,
 };
 
@@ -239,6 +310,11 @@ void mt_script_play(struct mt_machine *machine, const struct mt_script_step *ste
 {
     machine->steps = steps;
     machine->n_steps = n_steps;
+}
+
+void mt_script_set_cpu_time(struct mt_machine *machine, uint64_t cpu_time_ns_now)
+{
+    atomic_store(&machine->cpu_time_ns, cpu_time_ns_now);
 }
 
 size_t mt_script_n_left(const struct mt_machine *machine)

@@ -38,9 +38,26 @@ struct mt_script_record {
     uint64_t deadline_ns; /* of the last begin */
     uint64_t n_runs;
     uint64_t n_kicks;
+    uint64_t n_quiesces;
+    uint64_t n_saves;
+    uint64_t n_loads;
+    uint64_t loaded_id; /* of the last load */
+    uint64_t n_tracks;
+    uint64_t zero_from; /* of the last track */
 };
 
-enum mt_script_operation { MT_SCRIPT_PREPARE, MT_SCRIPT_CREATE, MT_SCRIPT_BEGIN };
+enum mt_script_operation {
+    MT_SCRIPT_PREPARE,
+    MT_SCRIPT_CREATE,
+    MT_SCRIPT_BEGIN,
+    MT_SCRIPT_QUIESCE,
+    MT_SCRIPT_LIST_USED,
+    MT_SCRIPT_TRACK,
+    MT_SCRIPT_LIST_WRITTEN,
+    MT_SCRIPT_SAVE,
+    MT_SCRIPT_LOAD,
+    MT_SCRIPT_N_OPERATIONS
+};
 
 extern const struct mt_driver mt_driver_script;
 
@@ -55,6 +72,9 @@ struct mt_script_record mt_script_record_of(const struct mt_machine *machine);
 
 /* The machine's private memory. */
 struct mt_window mt_script_memory(const struct mt_machine *machine);
+
+/* Processor time that the guest seems to have had, from now on. */
+void mt_script_set_cpu_time(struct mt_machine *machine, uint64_t cpu_time_ns);
 
 /* Let the calling thread's next operation of that kind fail. */
 void mt_script_fail_next(enum mt_script_operation operation, mote_status status);
