@@ -12,12 +12,9 @@
 #define MOTE_HOST_IMAGE_ELF_H
 
 #include "host/base/error.h"
-#include "host/image/image.h"
+#include "host/image/parts.h"
 #include <elf.h>
 #include <string.h>
-
-/* Symbols of one file: a table entry is 24 bytes, so this is a 24 MiB table. */
-#define MT_MAX_SYMBOLS (1024u * 1024)
 
 /* A program header, and where in the file it stands. */
 struct mt_elf_segment {
@@ -90,21 +87,5 @@ struct mt_dynamic {
 /* Read PT_DYNAMIC from the image's memory; without one, all entries are absent. */
 mote_status mt_elf_read_dynamic(const struct mt_elf *elf, const struct mt_image *image,
                                 struct mt_dynamic *dynamic, mote_error *err);
-
-/* The span that address lies in; NULL behind the image's end. */
-const struct mt_image_span *mt_image_span_at(const struct mt_image *image, uint64_t address);
-
-static inline bool mt_image_is_executable(const struct mt_image *image, uint64_t address)
-{
-    const struct mt_image_span *span = mt_image_span_at(image, address);
-    return span != NULL && (span->rights & MOTE_RIGHT_EXECUTE) != 0;
-}
-
-static inline uint64_t mt_read_u64(const uint8_t *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof(value));
-    return value;
-}
 
 #endif

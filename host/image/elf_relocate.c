@@ -8,7 +8,6 @@
 
 #include "host/base/alloc.h"
 #include "host/base/checked.h"
-#include "host/image/sort.h"
 #include <inttypes.h>
 
 /* A table of relocations in the image's memory. */
@@ -29,18 +28,11 @@ static const struct form_facts {
 };
 #define N_FORMS (sizeof(forms) / sizeof(forms[0]))
 
-/* One relocation: what goes where, relative to the image. */
-struct relocation {
-    uint64_t place;
-    uint64_t value;
-    uint64_t at; /* where in the file the place is named */
-};
-
 /* The tables are walked twice: to count and check, and to store. */
 struct walk {
     const struct mt_elf *elf;
     const struct mt_image *image;
-    struct relocation *found; /* NULL while counting */
+    struct mt_relocation *found; /* NULL while counting */
     size_t n;
     mote_error *err;
 };
@@ -146,7 +138,7 @@ static mote_status take(struct walk *walk, const struct entry *entry)
         return mt_fail_load(walk->err, MOTE_E_IMAGE_TOO_LARGE, "r_offset", entry->place,
                             entry->place_at, "more than %u relocations", MT_MAX_RELOCATIONS);
     if (walk->found != NULL)
-        walk->found[walk->n] = (struct relocation){place, value, entry->place_at};
+        walk->found[walk->n] = (struct mt_relocation){place, value, entry->place_at};
     walk->n++;
     return MOTE_OK;
 }
@@ -241,48 +233,7 @@ static mote_status walk_all(struct walk *walk, const struct tables *tables)
     return status;
 }
 
-/* ---- Applying ---- */
-
-/* Those of one place in the order of the file, so that the error names the second. */
-static int compare_places(const void *a, const void *b)
-{
-    const struct relocation *left = a;
-    const struct relocation *right = b;
-    if (left->place != right->place)
-        return left->place > right->place ? 1 : -1;
-    return (left->at > right->at) - (left->at < right->at);
-}
-
-/* Every addition must hit bytes of its own, or else the order would matter. */
-static mote_status check_disjoint(const struct mt_elf *elf, const struct relocation *found,
-                                  size_t n, mote_error *err)
-{
-    for (size_t i = 1; i < n; i++) {
-        if (found[i].place - found[i - 1].place < sizeof(uint64_t))
-            return mt_fail_load(err, MOTE_E_IMAGE_RELOCATION, "r_offset",
-                                found[i].place + elf->base, found[i].at,
-                                "overlaps another relocation's place");
-    }
-    return MOTE_OK;
-}
-
-static mote_status apply(const struct mt_elf *elf, struct mt_image *image, struct relocation *found,
-                         size_t n, mote_error *err)
-{
-    mt_sort(found, n, sizeof(found[0]), compare_places);
-    mote_status status = check_disjoint(elf, found, n, err);
-    if (status != MOTE_OK)
-        return status;
-    image->relocations = mt_alloc_array_zero(&image->allocator, n, sizeof(image->relocations[0]));
-    if (image->relocations == NULL)
-        return mt_fail(err, MOTE_E_MEMORY, "no memory for %zu relocations", n);
-    for (size_t i = 0; i < n; i++) {
-        image->relocations[i] = found[i].place;
-        memcpy(image->memory + found[i].place, &found[i].value, sizeof(found[i].value));
-    }
-    image->n_relocations = n;
-    return MOTE_OK;
-}
+/* ---- All of it ---- */
 
 static mote_status collect_and_apply(const struct mt_elf *elf, struct mt_image *image,
                                      const struct tables *tables, mote_error *err)
@@ -296,7 +247,7 @@ static mote_status collect_and_apply(const struct mt_elf *elf, struct mt_image *
         return mt_fail(err, MOTE_E_MEMORY, "no memory for %zu relocations", walk.n);
     status = walk_all(&walk, tables);
     if (status == MOTE_OK)
-        status = apply(elf, image, walk.found, walk.n, err);
+        status = mt_parts_relocate(image, walk.found, walk.n, "r_offset", elf->base, err);
     mt_release(&image->allocator, walk.found);
     return status;
 }

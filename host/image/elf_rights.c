@@ -51,11 +51,6 @@ static uint8_t rights_of(uint32_t p_flags)
     return (uint8_t)rights;
 }
 
-static bool is_write_and_execute(uint8_t rights)
-{
-    return (rights & MOTE_RIGHT_WRITE) != 0 && (rights & MOTE_RIGHT_EXECUTE) != 0;
-}
-
 /* Add a segment's rights to its pages: two segments on a page get the union. */
 static mote_status mark_segment(const struct mt_elf *elf, const struct mt_elf_segment *segment,
                                 const struct relro *relro, uint8_t *page_rights, mote_error *err)
@@ -68,35 +63,11 @@ static mote_status mark_segment(const struct mt_elf *elf, const struct mt_elf_se
          page += MT_PAGE_BYTES) {
         uint8_t *to = &page_rights[(page - elf->base) / MT_PAGE_BYTES];
         *to |= is_relro(relro, header, page) ? relro_rights : rights;
-        if (is_write_and_execute(*to))
+        if (mt_is_write_and_execute(*to))
             return mt_fail_load(
                 err, MOTE_E_IMAGE_RIGHTS, "p_flags", header->p_flags,
                 segment->at + offsetof(Elf64_Phdr, p_flags),
                 "with another segment, page 0x%" PRIx64 " is writable and executable", page);
-    }
-    return MOTE_OK;
-}
-
-static size_t count_runs(const uint8_t *page_rights, uint64_t n_pages)
-{
-    size_t n = 1;
-    for (uint64_t i = 1; i < n_pages; i++)
-        n += page_rights[i] != page_rights[i - 1];
-    return n;
-}
-
-static mote_status make_spans(struct mt_image *image, const uint8_t *page_rights, uint64_t n_pages,
-                              mote_error *err)
-{
-    size_t n = count_runs(page_rights, n_pages);
-    image->spans = mt_alloc_array_zero(&image->allocator, n, sizeof(image->spans[0]));
-    if (image->spans == NULL)
-        return mt_fail(err, MOTE_E_MEMORY, "no memory for the rights of an image");
-    for (uint64_t i = 0; i < n_pages; i++) {
-        if (i == 0 || page_rights[i] != page_rights[i - 1])
-            image->spans[image->n_spans++] =
-                (struct mt_image_span){.start = i * MT_PAGE_BYTES, .rights = page_rights[i]};
-        image->spans[image->n_spans - 1].len_bytes += MT_PAGE_BYTES;
     }
     return MOTE_OK;
 }
@@ -114,7 +85,7 @@ mote_status mt_elf_read_rights(const struct mt_elf *elf, struct mt_image *image,
     for (size_t i = 0; i < elf->n_loads && status == MOTE_OK; i++)
         status = mark_segment(elf, &elf->loads[i], &relro, page_rights, err);
     if (status == MOTE_OK)
-        status = make_spans(image, page_rights, n_pages, err);
+        status = mt_parts_spans(image, page_rights, err);
     mt_release(&image->allocator, page_rights);
     return status;
 }

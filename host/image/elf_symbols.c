@@ -6,15 +6,12 @@
  */
 #include "host/image/elf.h"
 
-#include "host/base/alloc.h"
 #include "host/base/checked.h"
 #include "host/base/text.h"
-#include "host/image/sort.h"
-
-/* A name is cut to what an error has room for. */
-#define NAME_ROOM_BYTES MOTE_ERROR_NAME_BYTES
 
 struct symbol_table {
+    const struct mt_elf *elf;
+    const struct mt_image *image;
     const uint8_t *symbols;
     uint64_t n;
     const char *names;
@@ -57,84 +54,39 @@ static bool find_table(const struct mt_elf *elf, struct symbol_table *table)
         return false;
     if (symbols.sh_entsize != sizeof(Elf64_Sym) || symbols.sh_size % sizeof(Elf64_Sym) != 0)
         return false;
-    *table =
-        (struct symbol_table){elf->file + symbols.sh_offset, symbols.sh_size / sizeof(Elf64_Sym),
-                              (const char *)elf->file + names.sh_offset, names.sh_size};
+    table->symbols = elf->file + symbols.sh_offset;
+    table->n = symbols.sh_size / sizeof(Elf64_Sym);
+    table->names = (const char *)elf->file + names.sh_offset;
+    table->names_bytes = names.sh_size;
     return table->n <= MT_MAX_SYMBOLS;
 }
 
-/* Write the name of a function's symbol; returns its length, 0 for a symbol that is not used. */
-static size_t read_symbol(const struct mt_elf *elf, const struct mt_image *image,
-                          const struct symbol_table *table, uint64_t index,
-                          struct mt_image_symbol *symbol, char name[NAME_ROOM_BYTES])
+/* Only defined functions in executable memory are used. */
+static size_t read_symbol(void *from, uint64_t index, struct mt_image_symbol *symbol,
+                          char name[MT_SYMBOL_NAME_BYTES])
 {
+    const struct symbol_table *table = from;
+    uint64_t base = table->elf->base;
     Elf64_Sym entry;
     memcpy(&entry, table->symbols + index * sizeof(entry), sizeof(entry));
     if (ELF64_ST_TYPE(entry.st_info) != STT_FUNC || entry.st_shndx == SHN_UNDEF)
         return 0;
-    if (entry.st_value < elf->base || !mt_image_is_executable(image, entry.st_value - elf->base))
+    if (entry.st_value < base || !mt_image_is_executable(table->image, entry.st_value - base))
         return 0;
     if (entry.st_name >= table->names_bytes)
         return 0;
-    symbol->start = entry.st_value - elf->base;
+    symbol->start = entry.st_value - base;
     symbol->len_bytes = entry.st_size;
-    const char *from = table->names + entry.st_name;
+    const char *text = table->names + entry.st_name;
     uint64_t room = table->names_bytes - entry.st_name;
-    size_t len = strnlen(from, room < NAME_ROOM_BYTES ? room : NAME_ROOM_BYTES);
-    return mt_escape(name, NAME_ROOM_BYTES, from, len);
-}
-
-/* Those without a length come first among those of one start: mt_image_symbol_at() takes the last.
- */
-static int compare_symbols(const void *a, const void *b)
-{
-    const struct mt_image_symbol *left = a;
-    const struct mt_image_symbol *right = b;
-    if (left->start != right->start)
-        return left->start > right->start ? 1 : -1;
-    if (left->len_bytes != right->len_bytes)
-        return left->len_bytes > right->len_bytes ? 1 : -1;
-    return strcmp(left->name, right->name);
-}
-
-static void store_symbols(const struct mt_elf *elf, struct mt_image *image,
-                          const struct symbol_table *table)
-{
-    char *to = image->names;
-    for (uint64_t i = 0; i < table->n; i++) {
-        struct mt_image_symbol symbol;
-        char name[NAME_ROOM_BYTES];
-        size_t len = read_symbol(elf, image, table, i, &symbol, name);
-        if (len == 0)
-            continue;
-        memcpy(to, name, len + 1);
-        symbol.name = to;
-        to += len + 1;
-        image->symbols[image->n_symbols++] = symbol;
-    }
-    mt_sort(image->symbols, image->n_symbols, sizeof(image->symbols[0]), compare_symbols);
+    size_t len = strnlen(text, room < MT_SYMBOL_NAME_BYTES ? room : MT_SYMBOL_NAME_BYTES);
+    return mt_escape(name, MT_SYMBOL_NAME_BYTES, text, len);
 }
 
 mote_status mt_elf_read_symbols(const struct mt_elf *elf, struct mt_image *image, mote_error *err)
 {
-    struct symbol_table table;
-    size_t n = 0;
-    size_t names_bytes = 0;
+    struct symbol_table table = {.elf = elf, .image = image};
     if (!find_table(elf, &table))
         return MOTE_OK;
-    for (uint64_t i = 0; i < table.n; i++) {
-        struct mt_image_symbol symbol;
-        char name[NAME_ROOM_BYTES];
-        size_t len = read_symbol(elf, image, &table, i, &symbol, name);
-        n += len != 0;
-        names_bytes += len != 0 ? len + 1 : 0;
-    }
-    if (n == 0)
-        return MOTE_OK;
-    image->names = mt_alloc(&image->allocator, names_bytes);
-    image->symbols = mt_alloc_array_zero(&image->allocator, n, sizeof(image->symbols[0]));
-    if (image->names == NULL || image->symbols == NULL)
-        return mt_fail(err, MOTE_E_MEMORY, "no memory for the names of %zu functions", n);
-    store_symbols(elf, image, &table);
-    return MOTE_OK;
+    return mt_parts_symbols(image, &table, table.n, read_symbol, err);
 }

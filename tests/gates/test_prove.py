@@ -20,7 +20,7 @@ BREAKS = [
     ("buffers", "host/memory/buffers.c", "taken > buffers->input_bytes", "false"),
     ("layout", "host/memory/layout.c", "|| at > MT_END_ADDRESS", ""),
     ("layout", "host/memory/layout.c", "return 4 + n_units", "return 3 + n_units"),
-    ("relocations", "host/image/elf_relocate.c", "< sizeof(uint64_t))", "< 4)"),
+    ("relocations", "host/image/parts.c", "< sizeof(uint64_t))", "< 4)"),
     ("relocations", "host/image/elf_relocate.c", "|| value > walk->image->memory_bytes", ""),
     ("messages", "wire/verify.c", "len <= reader->len - at", "len <= reader->len - at + 1"),
     ("messages", "wire/verify.c", "reader->len > len || ", ""),
