@@ -13,6 +13,8 @@
 #define MT_MAX_IMAGE_BYTES (512 * MT_MIB)
 /* Program headers: the ELF header's own field is 16 bits wide, guests have about ten. */
 #define MT_MAX_SEGMENTS 64u
+/* Sections of a PE file: what the loader of Windows takes. */
+#define MT_MAX_SECTIONS 96u
 /* Relocations: a table entry is 24 bytes, so this is a 96 MiB table. */
 #define MT_MAX_RELOCATIONS (4u * 1024 * 1024)
 /* Alignment of a segment: the largest page that linkers produce for x86-64. */

@@ -19,7 +19,6 @@ struct header_rule {
 };
 
 static const struct header_rule header_rules[] = {
-    {"EI_MAG", EI_MAG0, SELFMAG, 0x464C457F, "not an ELF file"},
     {"EI_CLASS", EI_CLASS, 1, ELFCLASS64, "not a 64-bit ELF file"},
     {"EI_DATA", EI_DATA, 1, ELFDATA2LSB, "not a little-endian ELF file"},
     {"EI_VERSION", EI_VERSION, 1, EV_CURRENT, "not version 1 of ELF"},

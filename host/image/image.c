@@ -5,7 +5,28 @@
 #include "host/base/alloc.h"
 #include "host/base/error.h"
 #include "host/image/elf.h"
+#include "host/image/pe.h"
 #include <inttypes.h>
+
+static bool starts_with(const uint8_t *file, uint64_t file_bytes, const char *magic)
+{
+    size_t len = strlen(magic);
+    return file_bytes >= len && memcmp(file, magic, len) == 0;
+}
+
+/* The first bytes say what a file is; only that format's parser sees it, and its error counts. */
+static mote_status parse(struct mt_image *image, const uint8_t *file, uint64_t file_bytes,
+                         mote_error *err)
+{
+    if (starts_with(file, file_bytes, ELFMAG))
+        return mt_elf_parse(image, file, file_bytes, err);
+    if (starts_with(file, file_bytes, MT_PE_DOS_MAGIC))
+        return mt_pe_parse(image, file, file_bytes, err);
+    uint32_t magic = 0;
+    memcpy(&magic, file, file_bytes < sizeof(magic) ? file_bytes : sizeof(magic));
+    return mt_fail_load(err, MOTE_E_IMAGE_FORMAT, "magic", magic, 0,
+                        "neither an ELF file nor a PE file");
+}
 
 mote_status mt_image_init(struct mt_image *image, const uint8_t *file, uint64_t file_bytes,
                           const mote_allocator *allocator, mote_error *err)
@@ -17,7 +38,7 @@ mote_status mt_image_init(struct mt_image *image, const uint8_t *file, uint64_t 
         return mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
                        "file of %" PRIu64 " bytes is over the cap of %llu", file_bytes,
                        MT_MAX_FILE_BYTES);
-    mote_status status = mt_elf_parse(&made, file, file_bytes, err);
+    mote_status status = parse(&made, file, file_bytes, err);
     if (status != MOTE_OK) {
         mt_image_fini(&made);
         return status;

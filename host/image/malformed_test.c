@@ -2,33 +2,16 @@
 /* Malformed guest files: each is the good one but for one thing, and each error names that thing.
  */
 #include "host/image/elf_maker.h"
-#include "host/image/image.h"
+#include "host/image/refusal_check.h"
 
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Bytes that are put into the good file. */
-struct patch {
-    size_t offset;
-    size_t len_bytes;
-    uint64_t value;
-};
-
-struct bad {
-    struct patch patches[4];
-    mote_status code;
-    const char *field;
-    uint64_t value;
-    uint64_t offset;
-};
 
 #define MEMBER_BYTES(member) sizeof(((struct elf_maker *)NULL)->member)
 #define SET(member, value) \
@@ -59,8 +42,8 @@ static const struct bad bad_headers[] = {
     ONE(header.e_ident[EI_DATA], ELFDATA2MSB, FORMAT, "EI_DATA"),
     ONE(header.e_ident[EI_VERSION], 0, FORMAT, "EI_VERSION"),
     ONE(header.e_ident[EI_VERSION], 2, FORMAT, "EI_VERSION"),
-    {{SET(header.e_ident[0], 'M')}, FORMAT, "EI_MAG", 0x464C454D, 0},
-    {{SET(header.e_ident[3], 'f')}, FORMAT, "EI_MAG", 0x664C457F, 0},
+    {{SET(header.e_ident[0], 'M')}, FORMAT, "magic", 0x464C454D, 0},
+    {{SET(header.e_ident[3], 'f')}, FORMAT, "magic", 0x664C457F, 0},
     ONE(header.e_type, ET_NONE, FORMAT, "e_type"),
     ONE(header.e_type, ET_REL, FORMAT, "e_type"),
     ONE(header.e_type, ET_CORE, FORMAT, "e_type"),
@@ -372,48 +355,13 @@ static const struct bad bad_notes[] = {
     ONE(functions[1].returns, 255, NOTE, "function returns"),
 };
 
-static void put(struct elf_maker *maker, const struct patch *patch)
-{
-    assert_true(patch->offset + patch->len_bytes <= sizeof(*maker));
-    memcpy((uint8_t *)maker + patch->offset, &patch->value, patch->len_bytes);
-}
-
-static void check_text(const mote_error *err)
-{
-    size_t len = strnlen(err->text, sizeof(err->text));
-    assert_true(len > 0 && len < sizeof(err->text));
-    for (size_t i = 0; i < len; i++)
-        assert_true(err->text[i] >= ' ' && err->text[i] <= '~');
-}
-
-/* The error has all of it, and the image is as it was. */
-static void expect_refusal(const uint8_t *file, size_t file_bytes, const struct bad *bad)
-{
-    mote_error err;
-    struct mt_image image;
-    struct mt_image before;
-    memset(&before, 0x5A, sizeof(before));
-    memset(&image, 0x5A, sizeof(image));
-    mote_status status = mt_image_init(&image, file, file_bytes, NULL, &err);
-    bool is_right = status == bad->code && err.code == bad->code &&
-                    strcmp(err.load.field, bad->field) == 0 && err.load.value == bad->value &&
-                    err.load.offset == bad->offset;
-    if (!is_right)
-        fail_msg("wanted %s %s 0x%" PRIx64 " at 0x%" PRIx64 ", got %s: %s",
-                 mote_status_name(bad->code), bad->field, bad->value, bad->offset,
-                 mote_status_name(status), status == MOTE_OK ? "" : err.text);
-    check_text(&err);
-    assert_memory_equal(&image, &before, sizeof(image));
-    assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, NULL), bad->code);
-}
-
 static void expect_refusals(const struct bad *table, size_t n)
 {
     static struct elf_maker maker;
     for (size_t i = 0; i < n; i++) {
         elf_maker_fill(&maker);
         for (size_t j = 0; j < COUNT(table[i].patches); j++)
-            put(&maker, &table[i].patches[j]);
+            put_patch(&maker, sizeof(maker), &table[i].patches[j]);
         expect_refusal((const uint8_t *)&maker, sizeof(maker), &table[i]);
     }
 }
@@ -447,7 +395,13 @@ static void test_every_file_shorter_than_its_header_is_refused(void **state)
     (void)state;
     struct elf_maker maker;
     elf_maker_fill(&maker);
-    for (size_t len = 0; len < sizeof(Elf64_Ehdr); len++) {
+    for (size_t len = 0; len < SELFMAG; len++) {
+        uint64_t magic = 0;
+        memcpy(&magic, &maker, len);
+        const struct bad bad = {{{0}}, FORMAT, "magic", magic, 0};
+        expect_refusal((const uint8_t *)&maker, len, &bad);
+    }
+    for (size_t len = SELFMAG; len < sizeof(Elf64_Ehdr); len++) {
         const struct bad bad = {{{0}}, FORMAT, "file_bytes", len, len};
         expect_refusal((const uint8_t *)&maker, len, &bad);
     }
@@ -471,10 +425,12 @@ static void test_all_pairs_of_segment_fields(void **state)
         size_t second = i % n;
         struct mt_image image;
         elf_maker_fill(&maker);
-        put(&maker, &(struct patch){header + fields[first % COUNT(fields)], 8,
-                                    edges[first / COUNT(fields)]});
-        put(&maker, &(struct patch){header + fields[second % COUNT(fields)], 8,
-                                    edges[second / COUNT(fields)]});
+        put_patch(&maker, sizeof(maker),
+                  &(struct patch){header + fields[first % COUNT(fields)], 8,
+                                  edges[first / COUNT(fields)]});
+        put_patch(&maker, sizeof(maker),
+                  &(struct patch){header + fields[second % COUNT(fields)], 8,
+                                  edges[second / COUNT(fields)]});
         if (mt_image_init(&image, (const uint8_t *)&maker, sizeof(maker), NULL, NULL) == MOTE_OK) {
             assert_true(image.memory_bytes <= MT_MAX_IMAGE_BYTES);
             mt_image_fini(&image);

@@ -48,7 +48,7 @@ typedef enum mote_class {
     X(MOTE_E_USAGE, 11, USAGE, "the command line is wrong (the mote program only)") \
     X(MOTE_E_DEFINITIONS_FULL, 12, USAGE, "the host function definitions do not fit") \
     X(MOTE_E_IMAGE_OPEN, 20, LOAD, "the guest file cannot be opened or read") \
-    X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "not an x86-64 static-PIE ELF file") \
+    X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "no static-PIE ELF and no relocatable PE file for x86-64") \
     X(MOTE_E_IMAGE_BOUNDS, 22, LOAD, "a range lies outside the file or the image, or wraps") \
     X(MOTE_E_IMAGE_SEGMENT, 23, LOAD, "segments overlap, are out of order or badly aligned") \
     X(MOTE_E_IMAGE_RIGHTS, 24, LOAD, "a page would be writable and executable") \

@@ -18,6 +18,12 @@ typedef enum mote_abi {
     MOTE_ABI_MOTE_1 = 1          /**< a mote note with a table of typed functions */
 } mote_abi;
 
+/** The format of a guest's file. */
+typedef enum mote_format {
+    MOTE_FORMAT_ELF = 0, /**< static PIE, ELF-64 */
+    MOTE_FORMAT_PE = 1   /**< relocatable, PE32+; always of the 0.1 ABI */
+} mote_format;
+
 /** One function that an image declares. */
 typedef struct mote_function {
     const char *name;
@@ -40,9 +46,10 @@ typedef struct mote_region {
 /** Facts of an image. */
 typedef struct mote_image_facts {
     size_t struct_size; /**< set by the caller to sizeof(mote_image_facts) */
+    mote_format format;
     mote_abi abi;
     uint32_t abi_version; /**< of the mote note; 0 without one */
-    uint32_t n_segments;
+    uint32_t n_segments;  /**< ELF segments or PE sections that take up memory */
     uint32_t n_relocations;
     uint32_t n_functions;
     uint64_t file_bytes;

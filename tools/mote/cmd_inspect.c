@@ -29,13 +29,24 @@ static const char *rights_text(uint32_t rights, char to[4])
     return to;
 }
 
+static const char *format_name(const mote_image_facts *facts)
+{
+    return facts->format == MOTE_FORMAT_PE ? "PE" : "ELF";
+}
+
+/* What the format calls the parts that get loaded. */
+static const char *parts_name(const mote_image_facts *facts)
+{
+    return facts->format == MOTE_FORMAT_PE ? "sections" : "segments";
+}
+
 static void print_facts_json(struct json *json, const mote_image_facts *facts)
 {
-    json_text(json, "format", "ELF");
+    json_text(json, "format", format_name(facts));
     json_text(json, "machine", "x86-64");
     json_unsigned(json, "file_bytes", facts->file_bytes);
     json_unsigned(json, "loaded_bytes", facts->loaded_bytes);
-    json_unsigned(json, "segments", facts->n_segments);
+    json_unsigned(json, parts_name(facts), facts->n_segments);
     json_unsigned(json, "relocations", facts->n_relocations);
     json_unsigned(json, "functions", facts->n_functions);
     json_address(json, "entry", facts->entry);
@@ -77,16 +88,16 @@ static mote_status print_facts(const mote_image_facts *facts, mote_error *err)
 {
     char text[1024] = "";
     char abi[24];
-    text_append(text, sizeof(text), "format       ELF, x86-64, %" PRIu64 " bytes\n",
-                facts->file_bytes);
+    text_append(text, sizeof(text), "format       %s, x86-64, %" PRIu64 " bytes\n",
+                format_name(facts), facts->file_bytes);
     text_append(text, sizeof(text), "abi          %s\n", guest_file_abi_name(facts, abi));
     if (facts->abi == MOTE_ABI_HYPERLIGHT_0_1)
         text_append(text, sizeof(text), "functions    register at run time\n");
     else
         text_append(text, sizeof(text), "functions    %" PRIu32 "\n", facts->n_functions);
     text_append(text, sizeof(text),
-                "loaded       %" PRIu64 " bytes, %" PRIu32 " segments, %" PRIu32 " relocations\n",
-                facts->loaded_bytes, facts->n_segments, facts->n_relocations);
+                "loaded       %" PRIu64 " bytes, %" PRIu32 " %s, %" PRIu32 " relocations\n",
+                facts->loaded_bytes, facts->n_segments, parts_name(facts), facts->n_relocations);
     text_append(text, sizeof(text), "entry        +0x%" PRIx64 "\n", facts->entry);
     text_append(text, sizeof(text), "asks for     heap %" PRIu64 ", stack %" PRIu64 "\n",
                 facts->heap_bytes, facts->stack_bytes);
