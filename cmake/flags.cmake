@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # mote_host_flags: how everything that runs on the host is compiled. Guests have flags of their own.
 
-include(CheckCCompilerFlag)
+include(CheckSymbolExists)
 
 add_library(mote_host_flags INTERFACE)
 target_include_directories(mote_host_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
@@ -17,6 +17,15 @@ if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
 endif()
 target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_WARNINGS}>")
 
+# musl: the rest of what glibc has, and ioctl() with a request that is an int.
+set(CMAKE_REQUIRED_DEFINITIONS -D_GNU_SOURCE)
+check_symbol_exists(strerrordesc_np string.h MOTE_LIBC_IS_GLIBC)
+unset(CMAKE_REQUIRED_DEFINITIONS)
+if(NOT MOTE_LIBC_IS_GLIBC)
+    target_compile_options(mote_host_flags INTERFACE
+        "$<$<COMPILE_LANGUAGE:C>:-Wno-overflow;SHELL:-include ${PROJECT_SOURCE_DIR}/host/base/other_libc.h>")
+endif()
+
 set(MOTE_HARDENING -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
     -fno-semantic-interposition -fno-delete-null-pointer-checks -fno-strict-overflow
     -fno-strict-aliasing -fno-common
@@ -24,9 +33,12 @@ set(MOTE_HARDENING -fstack-protector-strong -fstack-clash-protection -fcf-protec
 target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_HARDENING}>")
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(mote_host_flags INTERFACE
-        "$<$<COMPILE_LANGUAGE:C>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+        "$<$<COMPILE_LANGUAGE:C>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>")
 endif()
-target_link_options(mote_host_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
+# tests/package/test_hardening.py looks for all of it in what was built.
+target_link_options(mote_host_flags INTERFACE
+    "$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>"
+    -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed)
 
 # The release build keeps debug information and asserts nothing away.
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")

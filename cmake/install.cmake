@@ -9,7 +9,9 @@ install(DIRECTORY include/mote include/mote_guest DESTINATION ${CMAKE_INSTALL_IN
 install(TARGETS mote_static mote_shared EXPORT mote
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS mote RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET mote)
+    install(TARGETS mote RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 
 # The guest side is found by mote-cc, from where that lies.
 if(TARGET moteg)
