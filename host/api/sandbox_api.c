@@ -34,6 +34,13 @@ static mote_status check_state(const mote_sandbox *sandbox, mote_sandbox_state w
     return mt_fail(err, MOTE_E_STATE, "the sandbox is initialised already");
 }
 
+static mote_status refuse(const mote_sandbox *sandbox, mote_error *err)
+{
+    if (mt_guard_is_mine(&sandbox->guard))
+        return mt_fail(err, MOTE_E_REENTRY, "the sandbox is in use by the call that is answered");
+    return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call on another thread");
+}
+
 /* Claim the sandbox for an operation that needs it in a state. On success the guard is held. */
 static mote_status come_in(mote_sandbox *sandbox, mote_sandbox_state wanted, mote_error *err)
 {
@@ -41,7 +48,7 @@ static mote_status come_in(mote_sandbox *sandbox, mote_sandbox_state wanted, mot
     if (status != MOTE_OK)
         return status;
     if (!mt_guard_claim(&sandbox->guard))
-        return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call");
+        return refuse(sandbox, err);
     status = check_state(sandbox, wanted, err);
     if (status != MOTE_OK)
         mt_guard_release(&sandbox->guard);
@@ -147,7 +154,7 @@ mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox, mote_sandbox_sta
     if (status != MOTE_OK)
         return status;
     if (!mt_guard_is_idle(&sandbox->guard))
-        return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call");
+        return refuse(sandbox, err);
     *stats = sandbox->stats;
     stats->struct_size = sizeof(*stats);
     return mt_outcome(MOTE_OK, err);
@@ -165,7 +172,7 @@ mote_status mote_sandbox_destroy(mote_sandbox *sandbox)
     /* In a forked child whoever was inside stayed with the parent. */
     bool is_copy = !mt_process_is(sandbox->process_mark);
     if (!mt_guard_claim(&sandbox->guard) && !is_copy)
-        return MOTE_E_BUSY;
+        return refuse(sandbox, NULL);
     mt_sandbox_destroy(sandbox);
     return MOTE_OK;
 }

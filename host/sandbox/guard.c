@@ -11,13 +11,31 @@ static bool exchange(struct mt_guard *guard, unsigned from, unsigned to)
     return atomic_compare_exchange_strong(&guard->word, &from, to);
 }
 
+/* No two threads have it at the same address. */
+static _Thread_local char this_thread;
+
 bool mt_guard_claim(struct mt_guard *guard)
 {
-    return exchange(guard, IDLE, CLAIMED);
+    if (!exchange(guard, IDLE, CLAIMED))
+        return false;
+    atomic_store_explicit(&guard->owner, &this_thread, memory_order_relaxed);
+    return true;
+}
+
+bool mt_guard_is_mine(const struct mt_guard *guard)
+{
+    return atomic_load_explicit(&guard->owner, memory_order_relaxed) == &this_thread;
+}
+
+/* Before the word says idle, so that nobody finds the name of a thread that is gone. */
+static void forget_owner(struct mt_guard *guard)
+{
+    atomic_store_explicit(&guard->owner, NULL, memory_order_relaxed);
 }
 
 void mt_guard_release(struct mt_guard *guard)
 {
+    forget_owner(guard);
     atomic_store(&guard->word, IDLE);
 }
 
@@ -28,6 +46,7 @@ void mt_guard_start(struct mt_guard *guard)
 
 void mt_guard_end(struct mt_guard *guard)
 {
+    forget_owner(guard);
     while (!exchange(guard, RUNNING, IDLE) && !exchange(guard, KICKED, IDLE))
         sched_yield();
 }

@@ -20,12 +20,15 @@
 
 struct mt_guard {
     _Atomic unsigned word;
+    _Atomic(const void *) owner; /* stands for the thread inside; NULL for none */
 };
 
 /* Come in; false when somebody is inside. */
 bool mt_guard_claim(struct mt_guard *guard);
 /* Go out again without having run the guest. */
 void mt_guard_release(struct mt_guard *guard);
+/* Whether it is the calling thread that is inside: a host function or callback came back. */
+bool mt_guard_is_mine(const struct mt_guard *guard);
 /* From here on cancels count. */
 void mt_guard_start(struct mt_guard *guard);
 /* The run is over: waits for a cancel that is being delivered, and goes out. */

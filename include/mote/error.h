@@ -38,7 +38,7 @@ typedef enum mote_class {
     X(MOTE_E_ARGUMENT, 1, USAGE, "an argument is NULL, out of range or contradicts another") \
     X(MOTE_E_STRUCT_SIZE, 2, USAGE, "struct_size is not one that this library knows") \
     X(MOTE_E_STATE, 3, USAGE, "the sandbox is not in the state that the operation needs") \
-    X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call, on this or another thread") \
+    X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call on another thread") \
     X(MOTE_E_FORKED, 5, USAGE, "the sandbox belongs to the parent process") \
     X(MOTE_E_POISONED, 6, USAGE, "an earlier call failed; only destroy is accepted") \
     X(MOTE_E_TOO_LARGE, 7, USAGE, "a size is over its cap") \
@@ -47,6 +47,7 @@ typedef enum mote_class {
     X(MOTE_E_DRIVER, 10, USAGE, "no driver of that name") \
     X(MOTE_E_USAGE, 11, USAGE, "the command line is wrong (the mote program only)") \
     X(MOTE_E_DEFINITIONS_FULL, 12, USAGE, "the host function definitions do not fit") \
+    X(MOTE_E_REENTRY, 13, USAGE, "a host function used the sandbox whose call it answers") \
     X(MOTE_E_IMAGE_OPEN, 20, LOAD, "the guest file cannot be opened or read") \
     X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "no static-PIE ELF and no relocatable PE file for x86-64") \
     X(MOTE_E_IMAGE_BOUNDS, 22, LOAD, "a range lies outside the file or the image, or wraps") \

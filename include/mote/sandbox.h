@@ -71,8 +71,8 @@ MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_con
  * Threads: one at a time per sandbox.
  * Errors: MOTE_E_ARGUMENT (NULL, a name that is empty, too long or not UTF-8, more than 11
  * parameters, a type that cannot stand there), MOTE_E_STATE (the guest is initialised already),
- * MOTE_E_DEFINITIONS_FULL (raise host_definitions_bytes), MOTE_E_BUSY, MOTE_E_FORKED,
- * MOTE_E_POISONED, MOTE_E_MEMORY. The sandbox is as before.
+ * MOTE_E_DEFINITIONS_FULL (raise host_definitions_bytes), MOTE_E_BUSY, MOTE_E_REENTRY,
+ * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY. The sandbox is as before.
  */
 MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
                                                  const mote_host_function *function,
@@ -84,10 +84,10 @@ MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
  * Units: none.
  * Owner: nothing changes hands.
  * Threads: one at a time per sandbox; blocks for init_limit_us at most, host functions aside.
- * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (initialised already), MOTE_E_BUSY, MOTE_E_FORKED,
- * MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT,
- * MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_GUEST_DIED, MOTE_E_TIME_LIMIT,
- * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (initialised already), MOTE_E_BUSY, MOTE_E_REENTRY,
+ * MOTE_E_FORKED, MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT,
+ * MOTE_E_GUEST_ABORT, MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_GUEST_DIED,
+ * MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
  * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_INPUT_FULL, MOTE_E_MEMORY, MOTE_E_SYSTEM.
  */
 MOTE_NODISCARD mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err);
@@ -117,12 +117,12 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
  * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, an argument that has no value type, text
  * that is not UTF-8, a function name that is empty or not UTF-8), MOTE_E_STATE (not initialised),
- * MOTE_E_BUSY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the function
- * declares, or MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise input_bytes),
- * MOTE_E_MEMORY (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the guest or, with
- * codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these it is poisoned:
- * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
- * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
+ * MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the
+ * function declares, or MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise
+ * input_bytes), MOTE_E_MEMORY (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the
+ * guest or, with codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these
+ * it is poisoned: MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT,
+ * MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
  * MOTE_E_HOST_FUNCTION_ARGUMENTS; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it dead.
  */
 MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,
@@ -158,7 +158,7 @@ mote_sandbox_state mote_sandbox_state_get(const mote_sandbox *sandbox);
  * Units: microseconds where the name says so, else counts.
  * Owner: the caller owns *stats.
  * Threads: one at a time per sandbox.
- * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STRUCT_SIZE, MOTE_E_BUSY, MOTE_E_FORKED.
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STRUCT_SIZE, MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED.
  */
 MOTE_NODISCARD mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox,
                                                   mote_sandbox_stats *stats, mote_error *err);
@@ -181,7 +181,7 @@ const char *mote_sandbox_driver(const mote_sandbox *sandbox);
  * Units: none.
  * Owner: the sandbox and every result it gave are gone.
  * Threads: one at a time per sandbox.
- * Errors: MOTE_E_BUSY (a call is running, also when called by a host function of that call):
+ * Errors: MOTE_E_BUSY (a call is running), MOTE_E_REENTRY (called by a host function of that call):
  * nothing is released.
  */
 mote_status mote_sandbox_destroy(mote_sandbox *sandbox);

@@ -180,10 +180,10 @@ static mote_status use_own_sandbox(void *context, const mote_value *args, size_t
     (void)n_args;
     (void)err;
     bool is_refused =
-        mote_call(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, NULL) == MOTE_E_BUSY &&
-        mote_sandbox_init(sandbox, NULL) == MOTE_E_BUSY &&
-        mote_sandbox_stats_get(sandbox, &stats, NULL) == MOTE_E_BUSY &&
-        mote_sandbox_destroy(sandbox) == MOTE_E_BUSY;
+        mote_call(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, NULL) == MOTE_E_REENTRY &&
+        mote_sandbox_init(sandbox, NULL) == MOTE_E_REENTRY &&
+        mote_sandbox_stats_get(sandbox, &stats, NULL) == MOTE_E_REENTRY &&
+        mote_sandbox_destroy(sandbox) == MOTE_E_REENTRY;
     *result = mote_i32(is_refused ? 1 : 0);
     return MOTE_OK;
 }

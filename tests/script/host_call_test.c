@@ -369,9 +369,9 @@ static void test_a_host_function_cannot_use_its_own_sandbox(void **state)
     struct reentry reentry = {.guest = &guest};
     open_with(&guest, reenter, &reentry, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
     assert_fine(run_f(&guest));
-    assert_int_equal(reentry.called, MOTE_E_BUSY);
-    assert_int_equal(reentry.destroyed, MOTE_E_BUSY);
-    assert_int_equal(reentry.counted, MOTE_E_BUSY);
+    assert_int_equal(reentry.called, MOTE_E_REENTRY);
+    assert_int_equal(reentry.destroyed, MOTE_E_REENTRY);
+    assert_int_equal(reentry.counted, MOTE_E_REENTRY);
     assert_state(&guest, MOTE_SANDBOX_READY);
     guest_close(&guest);
 }
