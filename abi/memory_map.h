@@ -7,7 +7,7 @@
  *   0x180000  stub page: how a guest reaches its host (user, execute)
  *   0x181000  vector image: the state that vector registers start from (user, read-only)
  *   0x200000  sandbox memory: page tables, code, PEB, buffers, heap, stacks (record, section 1.2)
- *   0x40000000  end of what a sandbox may occupy
+ *   0x40000000  end of what a sandbox may occupy, unless its host raises it
  */
 #ifndef MOTE_ABI_MEMORY_MAP_H
 #define MOTE_ABI_MEMORY_MAP_H
@@ -28,6 +28,8 @@
 
 #define MT_BASE_ADDRESS 0x200000u
 #define MT_END_ADDRESS 0x40000000u
+/* How far a host may raise that end; physical addresses from here on are devices on a PC. */
+#define MT_LAST_END_ADDRESS 0xC0000000u
 #define MT_MAX_MEMORY_BYTES (MT_END_ADDRESS - MT_BASE_ADDRESS)
 
 /* At entry RSP is this far below the end of the stack: Win64 shadow space and a return address. */

@@ -20,7 +20,7 @@ BLOCK = re.compile(
 )
 
 # The order of the headers that come first; all others follow by name.
-HOST_HEADERS = ("mote", "value", "error", "config", "image", "sandbox", "host_function", "driver")
+HOST_HEADERS = ("mote", "value", "error", "config", "image", "sandbox", "snapshot", "host_function", "driver")
 GUEST_HEADERS = ("moteg", "value")
 # What macros expand to, and nobody writes by name.
 WITHOUT_DOCS = {Path("include/mote_guest/macros.h")}
@@ -176,6 +176,9 @@ STATES = {
     "MOTE_E_DRIVER": NO_SANDBOX,
     "MOTE_E_USAGE": NO_SANDBOX,
     "MOTE_E_DEFINITIONS_FULL": UNCHANGED,
+    "MOTE_E_NO_SNAPSHOT": UNCHANGED,
+    "MOTE_E_SNAPSHOT": UNCHANGED,
+    "MOTE_E_SPENT": UNCHANGED,
     "MOTE_E_REENTRY": UNCHANGED,
     "MOTE_E_IMAGE_OPEN": NO_SANDBOX,
     "MOTE_E_IMAGE_FORMAT": NO_SANDBOX,

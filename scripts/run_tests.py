@@ -28,6 +28,8 @@ DETAIL_LINES = 60
 EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
                 "hostile_oddities_test", "inject_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
+# Not yet: the process driver does not save vector state and bases.
+NOT_ON_OTHERS = ["api_snapshot_test"]
 LANES_OF_DRIVERS = ["", "asan"]
 
 
@@ -186,7 +188,8 @@ def find_programs(folder):
     found = []
     for path in paths:
         found.append((run_program, path, f"{lane}:{path.name}" if lane else path.name))
-        if lane in LANES_OF_DRIVERS and any(fnmatch(path.name, p) for p in EVERY_DRIVER):
+        if lane in LANES_OF_DRIVERS and any(
+            fnmatch(path.name, p) for p in EVERY_DRIVER) and path.name not in NOT_ON_OTHERS:
             for driver in OTHER_DRIVERS:
                 runner = partial(run_program, driver=driver)
                 found.append((runner, path, f"{lane}{':' if lane else ''}{driver}:{path.name}"))

@@ -1,59 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* <mote/sandbox.h>: arguments, process, guard and state are checked here, in this order, then one
  * call goes inward. */
+#include "host/api/enter.h"
 #include "host/base/error.h"
 #include "host/os/process.h"
 #include "host/sandbox/operations.h"
 #include <mote/mote.h>
-
-/* ---- Coming in ---- */
-
-static mote_status check_process(const mote_sandbox *sandbox, mote_error *err)
-{
-    if (mt_process_is(sandbox->process_mark))
-        return MOTE_OK;
-    return mt_fail(err, MOTE_E_FORKED, "the sandbox was created by the parent process");
-}
-
-static mote_status check_state(const mote_sandbox *sandbox, mote_sandbox_state wanted,
-                               mote_error *err)
-{
-    mote_sandbox_state state = (mote_sandbox_state)atomic_load(&sandbox->state);
-    if (state == wanted)
-        return MOTE_OK;
-    switch (state) {
-    case MOTE_SANDBOX_POISONED:
-        return mt_fail(err, MOTE_E_POISONED, "the sandbox is poisoned by an earlier error");
-    case MOTE_SANDBOX_DEAD:
-        return mt_fail(err, MOTE_E_POISONED, "the sandbox is dead since an earlier error");
-    case MOTE_SANDBOX_CREATED:
-        return mt_fail(err, MOTE_E_STATE, "the sandbox is not initialised yet");
-    case MOTE_SANDBOX_READY:
-        break;
-    }
-    return mt_fail(err, MOTE_E_STATE, "the sandbox is initialised already");
-}
-
-static mote_status refuse(const mote_sandbox *sandbox, mote_error *err)
-{
-    if (mt_guard_is_mine(&sandbox->guard))
-        return mt_fail(err, MOTE_E_REENTRY, "the sandbox is in use by the call that is answered");
-    return mt_fail(err, MOTE_E_BUSY, "the sandbox is in use by a call on another thread");
-}
-
-/* Claim the sandbox for an operation that needs it in a state. On success the guard is held. */
-static mote_status come_in(mote_sandbox *sandbox, mote_sandbox_state wanted, mote_error *err)
-{
-    mote_status status = check_process(sandbox, err);
-    if (status != MOTE_OK)
-        return status;
-    if (!mt_guard_claim(&sandbox->guard))
-        return refuse(sandbox, err);
-    status = check_state(sandbox, wanted, err);
-    if (status != MOTE_OK)
-        mt_guard_release(&sandbox->guard);
-    return status;
-}
 
 /* ---- Operations ---- */
 
@@ -70,11 +22,11 @@ mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_functio
 {
     if (sandbox == NULL || function == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "sandbox or function is NULL");
-    mote_status status = come_in(sandbox, MOTE_SANDBOX_CREATED, err);
+    mote_status status = mt_api_enter(sandbox, MT_OPERATION_REGISTER, err);
     if (status != MOTE_OK)
         return status;
     status = mt_sandbox_register(sandbox, function, err);
-    mt_guard_release(&sandbox->guard);
+    mt_api_leave(sandbox);
     return mt_outcome(status, err);
 }
 
@@ -82,10 +34,12 @@ mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err)
 {
     if (sandbox == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "sandbox is NULL");
-    mote_status status = come_in(sandbox, MOTE_SANDBOX_CREATED, err);
+    mote_status status = mt_api_enter(sandbox, MT_OPERATION_INIT, err);
     if (status != MOTE_OK)
         return status;
-    return mt_outcome(mt_sandbox_init_run(sandbox, err), err);
+    status = mt_sandbox_init_run(sandbox, err);
+    mt_api_leave(sandbox);
+    return mt_outcome(status, err);
 }
 
 mote_status mote_open(const char *path, const mote_config *config, mote_sandbox **out,
@@ -118,11 +72,12 @@ mote_status mote_call(mote_sandbox *sandbox, const char *function, const mote_va
         return mt_fail(err, MOTE_E_ARGUMENT, "sandbox is NULL");
     mote_status status = mt_check_words(function, args, n_args, returns, err);
     if (status == MOTE_OK)
-        status = come_in(sandbox, MOTE_SANDBOX_READY, err);
+        status = mt_api_enter(sandbox, MT_OPERATION_CALL, err);
     if (status != MOTE_OK)
         return status;
-    return mt_outcome(mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err),
-                      err);
+    status = mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err);
+    mt_api_leave(sandbox);
+    return mt_outcome(status, err);
 }
 
 mote_status mote_sandbox_cancel(mote_sandbox *sandbox)
@@ -150,11 +105,11 @@ mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox, mote_sandbox_sta
     if (stats->struct_size != sizeof(*stats))
         return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_sandbox_stats has struct_size %zu, not %zu",
                        stats->struct_size, sizeof(*stats));
-    mote_status status = check_process(sandbox, err);
+    mote_status status = mt_api_check_process(sandbox, err);
     if (status != MOTE_OK)
         return status;
     if (!mt_guard_is_idle(&sandbox->guard))
-        return refuse(sandbox, err);
+        return mt_api_refuse(sandbox, err);
     *stats = sandbox->stats;
     stats->struct_size = sizeof(*stats);
     return mt_outcome(MOTE_OK, err);
@@ -172,7 +127,7 @@ mote_status mote_sandbox_destroy(mote_sandbox *sandbox)
     /* In a forked child whoever was inside stayed with the parent. */
     bool is_copy = !mt_process_is(sandbox->process_mark);
     if (!mt_guard_claim(&sandbox->guard) && !is_copy)
-        return refuse(sandbox, NULL);
+        return mt_api_refuse(sandbox, NULL);
     mt_sandbox_destroy(sandbox);
     return MOTE_OK;
 }

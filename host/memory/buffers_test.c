@@ -26,7 +26,7 @@ static int set_up(void **state)
     memset(memory, 0, sizeof(memory));
     mt_allocator_set(&allocator, NULL);
     buffers = (struct mt_buffers){
-        .window = {memory, BASE, sizeof(memory)},
+        .window = {.host = memory, .start = BASE, .len_bytes = sizeof(memory)},
         .input = INPUT,
         .input_bytes = BUFFER_BYTES,
         .output = OUTPUT,

@@ -16,6 +16,8 @@
 /* Of the heap, what is always used from its start on; a guest that needs more needs much more. */
 #define DENSE_HEAP_BYTES (1024 * MT_KIB)
 
+#define DIRECTORY_BYTES (1ull << 30) /* of memory under one page directory */
+
 #define RIGHTS_RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)
 
 struct place_facts {
@@ -63,10 +65,16 @@ static void wanted_bytes(const struct mt_image *image, const struct mt_sizes *si
     wanted[MT_PLACE_BOOT_STACK] = MT_PAGE_BYTES;
 }
 
+static uint64_t cap_of(const struct mt_sizes *sizes)
+{
+    return sizes->memory_cap != 0 ? sizes->memory_cap : MT_MAX_MEMORY_BYTES;
+}
+
 /* Put every place behind a page-table area of n_table_pages. False when it does not fit. */
 static bool place_all(struct mt_layout *layout, const uint64_t wanted[MT_N_PLACES],
                       uint64_t code_alignment, uint64_t n_table_pages)
 {
+    const uint64_t cap = cap_of(&layout->sizes);
     uint64_t at = MT_BASE_ADDRESS;
     for (size_t i = 0; i < MT_N_PLACES; i++) {
         uint64_t bytes = i == MT_PLACE_TABLES ? n_table_pages * MT_PAGE_BYTES : wanted[i];
@@ -76,7 +84,7 @@ static bool place_all(struct mt_layout *layout, const uint64_t wanted[MT_N_PLACE
             return false;
         layout->start[i] = at;
         layout->len_bytes[i] = bytes;
-        if (!mt_add(at, bytes, &at) || at > MT_END_ADDRESS)
+        if (!mt_add(at, bytes, &at) || at > MT_BASE_ADDRESS + cap)
             return false;
     }
     layout->end = at;
@@ -99,8 +107,8 @@ static bool uses_large_pages(size_t place)
            places[place].rights == RIGHTS_RW;
 }
 
-/* PML4, PDPT, PD, the table of the monitor's range, and one for each 2 MiB that is not one large
- * page. */
+/* PML4, PDPT, a directory for each GiB, the table of the monitor's range, and one for each 2 MiB
+ * that is not one large page. */
 static uint64_t n_table_pages_needed(const struct mt_layout *layout)
 {
     uint64_t n_units =
@@ -115,7 +123,8 @@ static uint64_t n_table_pages_needed(const struct mt_layout *layout)
                               &end);
         n_large += (end - start) / MT_LARGE_PAGE_BYTES;
     }
-    return 4 + n_units - n_large;
+    uint64_t n_directories = (layout->end + DIRECTORY_BYTES - 1) / DIRECTORY_BYTES;
+    return 3 + n_directories + n_units - n_large;
 }
 
 /* From the first page that the guest may write, everything is private: one run of memory. */
@@ -149,8 +158,8 @@ mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *imag
         if (!place_all(&made, wanted, image->alignment, n_table_pages))
             return mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
                            "image of %" PRIu64 " bytes and its sandbox's memory pass the cap of "
-                           "%u bytes",
-                           image->memory_bytes, MT_MAX_MEMORY_BYTES);
+                           "%" PRIu64 " bytes",
+                           image->memory_bytes, cap_of(sizes));
         uint64_t needed = n_table_pages_needed(&made);
         if (needed <= n_table_pages)
             break;

@@ -20,6 +20,7 @@ struct mt_sizes {
     uint64_t kernel_stack;
     uint64_t stack;
     uint64_t heap;
+    uint64_t memory_cap; /* of everything together; 0 is MT_MAX_MEMORY_BYTES */
     bool executable_heap;
 };
 
@@ -54,7 +55,7 @@ struct mt_layout {
     uint64_t initial_rsp;
 };
 
-/* MOTE_E_IMAGE_TOO_LARGE when it does not fit below MT_END_ADDRESS. */
+/* MOTE_E_IMAGE_TOO_LARGE when it passes the cap of its sizes. */
 mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *image,
                            const struct mt_sizes *sizes, mote_error *err);
 

@@ -165,10 +165,8 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
         status = enter_guest(sandbox, err);
     if (status == MOTE_OK)
         status = mt_run_begin(&run, sandbox, "init", sandbox->settings.init_limit_us, err);
-    if (status != MOTE_OK) {
-        mt_guard_release(&sandbox->guard);
+    if (status != MOTE_OK)
         return status;
-    }
     status = mt_run_until_done(&run, err);
     if (status == MOTE_OK)
         status = check_guest_error(sandbox, "", err);
@@ -221,6 +219,14 @@ static mote_status prepare_call(mote_sandbox *sandbox, const char *function, con
     return mt_buffers_put_call(&sandbox->buffers, &call, err);
 }
 
+/* One call spends a single-use sandbox; a call in a context does not. */
+static mote_sandbox_state state_after_call(const mote_sandbox *sandbox)
+{
+    mote_sandbox_state state = (mote_sandbox_state)atomic_load(&sandbox->state);
+    bool spends = sandbox->settings.single_use && state == MOTE_SANDBOX_READY;
+    return spends ? MOTE_SANDBOX_SPENT : state;
+}
+
 mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, const mote_value *args,
                                 size_t n_args, mote_type asked, mote_value *result, mote_error *err)
 {
@@ -229,10 +235,9 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
     mote_status status = prepare_call(sandbox, function, args, n_args, asked, &returns, err);
     if (status == MOTE_OK)
         status = mt_run_begin(&run, sandbox, "call", sandbox->settings.time_limit_us, err);
-    if (status != MOTE_OK) {
-        mt_guard_release(&sandbox->guard);
+    if (status != MOTE_OK)
         return status;
-    }
+    run.done_state = state_after_call(sandbox);
     sandbox->stats.calls++;
     resume_guest(sandbox);
     status = mt_run_until_done(&run, err);

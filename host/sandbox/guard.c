@@ -27,15 +27,11 @@ bool mt_guard_is_mine(const struct mt_guard *guard)
     return atomic_load_explicit(&guard->owner, memory_order_relaxed) == &this_thread;
 }
 
-/* Before the word says idle, so that nobody finds the name of a thread that is gone. */
-static void forget_owner(struct mt_guard *guard)
-{
-    atomic_store_explicit(&guard->owner, NULL, memory_order_relaxed);
-}
-
+/* The owner goes before the word says idle, so that nobody finds the name of a thread that is gone.
+ */
 void mt_guard_release(struct mt_guard *guard)
 {
-    forget_owner(guard);
+    atomic_store_explicit(&guard->owner, NULL, memory_order_relaxed);
     atomic_store(&guard->word, IDLE);
 }
 
@@ -46,8 +42,7 @@ void mt_guard_start(struct mt_guard *guard)
 
 void mt_guard_end(struct mt_guard *guard)
 {
-    forget_owner(guard);
-    while (!exchange(guard, RUNNING, IDLE) && !exchange(guard, KICKED, IDLE))
+    while (!exchange(guard, RUNNING, CLAIMED) && !exchange(guard, KICKED, CLAIMED))
         sched_yield();
 }
 

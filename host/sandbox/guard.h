@@ -4,7 +4,7 @@
  * the call that is running. No lock: a warm call pays two atomic exchanges.
  *
  *            claim              start              end
- *   idle ------------> claimed ------> running ----------> idle
+ *   idle ------------> claimed ------> running ----------> claimed
  *                         |              | cancel            ^
  *                         | release      v        (waits)    |
  *                         +--> idle   kicking ---> kicked ---+
@@ -25,13 +25,13 @@ struct mt_guard {
 
 /* Come in; false when somebody is inside. */
 bool mt_guard_claim(struct mt_guard *guard);
-/* Go out again without having run the guest. */
+/* Go out again. */
 void mt_guard_release(struct mt_guard *guard);
 /* Whether it is the calling thread that is inside: a host function or callback came back. */
 bool mt_guard_is_mine(const struct mt_guard *guard);
 /* From here on cancels count. */
 void mt_guard_start(struct mt_guard *guard);
-/* The run is over: waits for a cancel that is being delivered, and goes out. */
+/* The run is over, and cancels count no more: waits for one that is being delivered. */
 void mt_guard_end(struct mt_guard *guard);
 bool mt_guard_is_cancelled(const struct mt_guard *guard);
 bool mt_guard_is_idle(const struct mt_guard *guard);

@@ -78,6 +78,13 @@ static mote_status failed(const mote_host_function *function, mote_status return
     return status;
 }
 
+/* The limit on processor time is the guest's: what its host functions use does not count. */
+static uint64_t cpu_now(const struct mt_run *run)
+{
+    const mote_sandbox *sandbox = run->sandbox;
+    return sandbox->settings.cpu_limit_us != 0 ? sandbox->driver->cpu_time_ns(sandbox->machine) : 0;
+}
+
 /* Run the function. When it returned is noted, and its name if it ran far past the limit. */
 static mote_status run_function(struct mt_run *run, const mote_host_function *function,
                                 const mote_value *args, size_t n_args, mote_value *result,
@@ -90,10 +97,12 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     *result = mote_void();
     run->sandbox->stats.host_calls++;
     run->sandbox->stats.last_host_calls++;
+    uint64_t cpu_before_ns = cpu_now(run);
     mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
+    run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
     if (returned != MOTE_OK)
         return failed(function, returned, &host_err, err);
-    uint64_t latest = run->deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
+    uint64_t latest = run->wall_deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
     run->answered_ns = mt_clock_ns();
     if (run->answered_ns > latest)
         run->late_function = function->name;

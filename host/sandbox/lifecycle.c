@@ -7,6 +7,8 @@
 #include "host/sandbox/choose.h"
 #include <string.h>
 
+static atomic_uint_least64_t last_id;
+
 /* New memory is zero; what the image has to write to follows. */
 static void load_image(const mote_sandbox *sandbox, const struct mt_window *window)
 {
@@ -64,6 +66,7 @@ mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote
     sandbox->image = image;
     atomic_fetch_add(&image->n_refs, 1);
     atomic_init(&sandbox->state, MOTE_SANDBOX_CREATED);
+    sandbox->id = atomic_fetch_add(&last_id, 1) + 1;
     mote_status status = fill(sandbox, config, err);
     if (status != MOTE_OK) {
         mt_sandbox_destroy(sandbox);
@@ -79,6 +82,7 @@ void mt_sandbox_destroy(mote_sandbox *sandbox)
     mote_allocator allocator = sandbox->allocator;
     if (sandbox->machine != NULL)
         sandbox->driver->destroy(sandbox->machine, !mt_process_is(sandbox->process_mark));
+    mt_history_fini(sandbox);
     if (sandbox->template != NULL)
         mt_template_put(image, sandbox->template);
     mt_registry_fini(&sandbox->registry, &allocator);

@@ -3,6 +3,7 @@
 #ifndef MOTE_HOST_SANDBOX_OPERATIONS_H
 #define MOTE_HOST_SANDBOX_OPERATIONS_H
 
+#include "host/sandbox/lifecycle_table.h"
 #include "host/sandbox/sandbox.h"
 
 /* Whether a call is well-formed: what mote_call() and mote_image_check_call() check first. */
@@ -15,7 +16,13 @@ mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote
 /* Nobody else is inside any more. */
 void mt_sandbox_destroy(mote_sandbox *sandbox);
 
-/* The rest is called by who has claimed the guard. The last two give the claim back. */
+/* Whether a state accepts an operation; or its refusal. */
+mote_status mt_lifecycle_check(enum mt_operation operation, mote_sandbox_state state,
+                               mote_error *err);
+/* The state after an operation that succeeded. */
+mote_sandbox_state mt_lifecycle_next(enum mt_operation operation, mote_sandbox_state state);
+
+/* The rest is called by who has claimed the guard. */
 
 mote_status mt_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
                                 mote_error *err);

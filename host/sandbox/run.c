@@ -10,6 +10,22 @@
 
 #define NS_PER_US 1000u
 
+/* A guest cannot have had more processor time than time has passed: until then nobody looks. */
+static void look_again_in(struct mt_run *run, uint64_t now_ns, uint64_t after_ns)
+{
+    uint64_t look_ns = now_ns + after_ns;
+    run->deadline_ns = look_ns < run->wall_deadline_ns ? look_ns : run->wall_deadline_ns;
+}
+
+static void start_cpu_limit(struct mt_run *run)
+{
+    const mote_sandbox *sandbox = run->sandbox;
+    if (sandbox->settings.cpu_limit_us == 0)
+        return;
+    run->cpu_started_ns = sandbox->driver->cpu_time_ns(sandbox->machine);
+    look_again_in(run, run->started_ns, sandbox->settings.cpu_limit_us * NS_PER_US);
+}
+
 mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
                          uint64_t limit_us, mote_error *err)
 {
@@ -18,9 +34,12 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *
         .sandbox = sandbox,
         .phase = phase,
         .limit_us = limit_us,
+        .done_state = MOTE_SANDBOX_READY,
         .started_ns = now,
         .deadline_ns = now + limit_us * NS_PER_US,
     };
+    run->wall_deadline_ns = run->deadline_ns;
+    start_cpu_limit(run);
     mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
     if (status != MOTE_OK)
         return status;
@@ -36,9 +55,9 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
     bool is_call = strcmp(run->phase, "call") == 0;
     switch (mote_status_class(status)) {
     case MOTE_CLASS_NONE:
-        return MOTE_SANDBOX_READY;
+        return run->done_state;
     case MOTE_CLASS_GUEST_ERROR:
-        return is_call ? MOTE_SANDBOX_READY : MOTE_SANDBOX_POISONED;
+        return is_call ? run->done_state : MOTE_SANDBOX_POISONED;
     case MOTE_CLASS_USAGE:
     case MOTE_CLASS_LOAD:
     case MOTE_CLASS_GUEST_FAULT:
@@ -75,6 +94,40 @@ static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_erro
     return status;
 }
 
+static mote_status out_of_cpu_time(const struct mt_run *run, uint64_t used_us, mote_error *err)
+{
+    uint64_t limit_us = run->sandbox->settings.cpu_limit_us;
+    mote_status status =
+        mt_fail(err, MOTE_E_TIME_LIMIT,
+                "%s limit of %" PRIu64 " us of processor time passed, %" PRIu64 " us used",
+                run->phase, limit_us, used_us);
+    if (err == NULL)
+        return status;
+    err->limit = (mote_limit){"cpu", "", limit_us, used_us};
+    mt_error_copy(err->limit.phase, sizeof(err->limit.phase), run->phase, strlen(run->phase));
+    return status;
+}
+
+static mote_status check_cpu_limit(struct mt_run *run, uint64_t now_ns, mote_error *err)
+{
+    const mote_sandbox *sandbox = run->sandbox;
+    uint64_t limit_ns = sandbox->settings.cpu_limit_us * NS_PER_US;
+    uint64_t used_ns = sandbox->driver->cpu_time_ns(sandbox->machine) - run->cpu_started_ns;
+    if (used_ns >= limit_ns)
+        return out_of_cpu_time(run, used_ns / NS_PER_US, err);
+    look_again_in(run, now_ns, limit_ns - used_ns);
+    return sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
+}
+
+mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err)
+{
+    if (now_ns < run->deadline_ns)
+        return MOTE_OK;
+    if (now_ns >= run->wall_deadline_ns)
+        return out_of_time(run, now_ns, err);
+    return check_cpu_limit(run, now_ns, err);
+}
+
 static mote_status cancelled(const struct mt_run *run, mote_error *err)
 {
     uint64_t elapsed_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
@@ -88,12 +141,11 @@ static mote_status cancelled(const struct mt_run *run, mote_error *err)
 }
 
 /* A signal ended the run: it may have been the deadline, a cancel, or neither. */
-static mote_status interrupted(const struct mt_run *run, mote_error *err)
+static mote_status interrupted(struct mt_run *run, mote_error *err)
 {
     if (mt_guard_is_cancelled(&run->sandbox->guard))
         return cancelled(run, err);
-    uint64_t now = mt_clock_ns();
-    return now >= run->deadline_ns ? out_of_time(run, now, err) : MOTE_OK;
+    return mt_run_check_limits(run, mt_clock_ns(), err);
 }
 
 static mote_status bad_port(const struct mt_exit *exit, mote_error *err)
@@ -148,9 +200,7 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, mote_err
     mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
     status = mt_host_call_answer(run, &elements[n_records], err);
     /* The guest is not let go on past its limit, however little it has left to do. */
-    if (status == MOTE_OK && run->answered_ns >= run->deadline_ns)
-        return out_of_time(run, run->answered_ns, err);
-    return status;
+    return status == MOTE_OK ? mt_run_check_limits(run, run->answered_ns, err) : status;
 }
 
 /* The panic buffer's text is hostile: as many bytes as we have room for, up to the first NUL. */

@@ -13,6 +13,8 @@
  *   choose.c     which driver
  *   settings.c   from mote_config to sizes and limits
  *   template.c   what sandboxes of one image share
+ *   snapshot.c   snapshots, and the stack of them
+ *   lifecycle_table.c  which operation each state accepts
  */
 #ifndef MOTE_HOST_SANDBOX_SANDBOX_H
 #define MOTE_HOST_SANDBOX_SANDBOX_H
@@ -21,6 +23,7 @@
 #include "host/memory/buffers.h"
 #include "host/sandbox/guard.h"
 #include "host/sandbox/settings.h"
+#include "host/sandbox/snapshot.h"
 #include "host/sandbox/template.h"
 #include <mote/sandbox.h>
 
@@ -32,12 +35,14 @@ struct mote_sandbox {
     struct mt_machine *machine;     /* (c) */
     struct mt_settings settings;    /* (c) */
     uint64_t process_mark;          /* (c) */
+    uint64_t id;                    /* (c) no two of the process have the same */
     struct mt_guard guard;          /* who may touch what is marked (g) */
     _Atomic int state;              /* mote_sandbox_state: (g) to change, free to read */
     struct mt_buffers buffers;      /* (g) */
     struct mt_registry registry;    /* (g) */
     struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
+    struct mt_history history;   /* (g) */
     uint64_t dispatch;           /* (g) where a 0.1 guest wants its calls */
     mote_sandbox_stats stats;    /* (g) */
     /* (c): set at creation. (g): belongs to whom the guard let in */
@@ -46,10 +51,13 @@ struct mote_sandbox {
 /* One run of the guest: its initialisation, or one call. */
 struct mt_run {
     mote_sandbox *sandbox;
-    const char *phase; /* "init" or "call" */
+    const char *phase;             /* "init" or "call" */
+    mote_sandbox_state done_state; /* that success leaves behind */
     uint64_t limit_us;
     uint64_t started_ns;
-    uint64_t deadline_ns;
+    uint64_t deadline_ns;      /* when to look at the limits; the earliest that one can pass */
+    uint64_t wall_deadline_ns; /* the limit on wall clock */
+    uint64_t cpu_started_ns;   /* where there is a limit on processor time */
     uint64_t answered_ns;      /* when the last host function returned */
     const char *late_function; /* the host function that ran past the limit; NULL for none */
 };
@@ -59,7 +67,10 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *
                          uint64_t limit_us, mote_error *err);
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
-/* End a run that was begun: count, and set the state that an error leaves behind. */
+/* Whether a limit has passed at this moment: MOTE_E_TIME_LIMIT. */
+mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err);
+/* End a run that was begun: count, and set the state that it leaves behind. The guard stays
+ * claimed. */
 void mt_run_end(struct mt_run *run, mote_status status);
 
 /* Give out the top n_records elements of the output buffer, oldest first. elements lists them,

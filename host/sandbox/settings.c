@@ -50,6 +50,8 @@ static mote_status apply_sizes(struct mt_settings *settings, const mote_config *
          &to->stack},
         {"heap_bytes", config->heap_bytes, facts->heap_bytes, MT_PAGE_BYTES, MT_MAX_BUFFER_BYTES,
          &to->heap},
+        {"max_memory_bytes", config->max_memory_bytes, MT_MAX_MEMORY_BYTES, MT_PAGE_BYTES,
+         MT_LAST_END_ADDRESS - MT_BASE_ADDRESS, &to->memory_cap},
     };
     return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
 }
@@ -64,6 +66,7 @@ static mote_status apply_limits(struct mt_settings *settings, const mote_config 
          &settings->init_limit_us},
         {"cancel_wait_us", config->cancel_wait_us, 100000, 1, MT_MAX_DURATION_US,
          &settings->cancel_wait_us},
+        {"cpu_limit_us", config->cpu_limit_us, 0, 0, MT_MAX_DURATION_US, &settings->cpu_limit_us},
     };
     return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
 }
@@ -90,6 +93,7 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
         return status;
     made.sizes.executable_heap = config->executable_heap;
     made.max_log = config->log_is_set ? config->max_log : MOTE_LOG_ERROR;
+    made.single_use = config->single_use;
     made.host_calls_in_init = config->host_calls_in_init;
     made.log = config->log;
     made.log_context = config->log_context;

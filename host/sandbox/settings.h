@@ -10,6 +10,8 @@ struct mt_settings {
     uint64_t time_limit_us;
     uint64_t init_limit_us;
     uint64_t cancel_wait_us;
+    uint64_t cpu_limit_us; /* 0: none */
+    bool single_use;
     mote_log_level max_log;
     bool host_calls_in_init;
     mote_log_fn log;

@@ -103,7 +103,7 @@ static bool is_same(const struct mt_sizes *a, const struct mt_sizes *b)
            a->host_definitions == b->host_definitions && a->host_exception == b->host_exception &&
            a->guest_error == b->guest_error && a->guest_panic == b->guest_panic &&
            a->kernel_stack == b->kernel_stack && a->stack == b->stack && a->heap == b->heap &&
-           a->executable_heap == b->executable_heap;
+           a->memory_cap == b->memory_cap && a->executable_heap == b->executable_heap;
 }
 
 static struct mt_template *find(const mote_image *image, const struct mt_driver *driver,
@@ -153,6 +153,13 @@ static struct mt_template *take_surplus(mote_image *image)
     struct mt_template *surplus = *last_idle;
     *last_idle = surplus->next;
     return surplus;
+}
+
+void mt_template_hold(mote_image *image, struct mt_template *template)
+{
+    pthread_mutex_lock(&image->lock);
+    template->n_users++;
+    pthread_mutex_unlock(&image->lock);
 }
 
 void mt_template_put(mote_image *image, struct mt_template *template)

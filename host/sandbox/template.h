@@ -39,6 +39,8 @@ struct mote_image {
 mote_status mt_template_get(mote_image *image, const struct mt_driver *driver,
                             const struct mt_sizes *sizes, struct mt_template **out,
                             mote_error *err);
+/* Count one more use of a template that is in use. */
+void mt_template_hold(mote_image *image, struct mt_template *template);
 void mt_template_put(mote_image *image, struct mt_template *template);
 
 /* Destroy all templates of an image that has no sandboxes left. */

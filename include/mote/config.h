@@ -88,9 +88,11 @@ typedef struct mote_allocator {
  * | time_limit_us             | 1 s                 | 1 us    | 1 year  |
  * | init_limit_us             | 2 s                 | 1 us    | 1 year  |
  * | cancel_wait_us            | 100 ms              | 1 us    | 1 year  |
+ * | cpu_limit_us              | none                | 1 us    | 1 year  |
+ * | max_memory_bytes          | 1 GiB less 2 MiB    | 4 KiB   | 3 GiB less 2 MiB |
  *
- * A size over its maximum is refused with MOTE_E_TOO_LARGE, as is a sandbox over
- * 1 GiB less 2 MiB in all.
+ * A size over its maximum is refused with MOTE_E_TOO_LARGE; a sandbox that takes more than
+ * max_memory_bytes in all, with MOTE_E_IMAGE_TOO_LARGE.
  */
 typedef struct mote_config {
     size_t struct_size; /**< sizeof(mote_config) of the header that the caller compiled with */
@@ -117,13 +119,18 @@ typedef struct mote_config {
     void *log_context;
     mote_print_fn print; /**< NULL: HostPrint writes to standard output */
     void *print_context;
+    /** Processor time of the guest, per call and for its initialisation; host functions are not
+     * counted. */
+    uint64_t cpu_limit_us;
+    size_t max_memory_bytes; /**< of image, buffers, heap and stacks together */
+    bool single_use; /**< one call, or one call context, and the sandbox is spent; no snapshots */
 } mote_config;
 
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
     { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
-            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL \
+            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false \
     }
 
 #ifdef __cplusplus

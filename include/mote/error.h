@@ -40,7 +40,7 @@ typedef enum mote_class {
     X(MOTE_E_STATE, 3, USAGE, "the sandbox is not in the state that the operation needs") \
     X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call on another thread") \
     X(MOTE_E_FORKED, 5, USAGE, "the sandbox belongs to the parent process") \
-    X(MOTE_E_POISONED, 6, USAGE, "an earlier call failed; only destroy is accepted") \
+    X(MOTE_E_POISONED, 6, USAGE, "an earlier call failed; restore or destroy the sandbox") \
     X(MOTE_E_TOO_LARGE, 7, USAGE, "a size is over its cap") \
     X(MOTE_E_TYPE, 8, USAGE, "the type asked for is not the type the function declares") \
     X(MOTE_E_INPUT_FULL, 9, USAGE, "the arguments do not fit in the input buffer") \
@@ -48,6 +48,9 @@ typedef enum mote_class {
     X(MOTE_E_USAGE, 11, USAGE, "the command line is wrong (the mote program only)") \
     X(MOTE_E_DEFINITIONS_FULL, 12, USAGE, "the host function definitions do not fit") \
     X(MOTE_E_REENTRY, 13, USAGE, "a host function used the sandbox whose call it answers") \
+    X(MOTE_E_NO_SNAPSHOT, 14, USAGE, "the sandbox has no snapshot to come back to") \
+    X(MOTE_E_SNAPSHOT, 15, USAGE, "the snapshot is of another image, configuration or driver") \
+    X(MOTE_E_SPENT, 16, USAGE, "the sandbox is single-use and has been used") \
     X(MOTE_E_IMAGE_OPEN, 20, LOAD, "the guest file cannot be opened or read") \
     X(MOTE_E_IMAGE_FORMAT, 21, LOAD, "no static-PIE ELF and no relocatable PE file for x86-64") \
     X(MOTE_E_IMAGE_BOUNDS, 22, LOAD, "a range lies outside the file or the image, or wraps") \
@@ -113,7 +116,7 @@ typedef struct mote_fault {
 
 /** Which limit passed, in MOTE_E_TIME_LIMIT and MOTE_E_CANCELLED. */
 typedef struct mote_limit {
-    char kind[8];  /**< "wall" or "cancel" */
+    char kind[8];  /**< "wall", "cpu" or "cancel" */
     char phase[8]; /**< "init" or "call" */
     uint64_t limit_us;
     uint64_t elapsed_us;

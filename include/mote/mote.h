@@ -21,6 +21,7 @@
 #include <mote/host_function.h>
 #include <mote/image.h>
 #include <mote/sandbox.h>
+#include <mote/snapshot.h>
 #include <mote/value.h>
 
 #ifdef __cplusplus

@@ -25,10 +25,12 @@ typedef struct mote_sandbox mote_sandbox;
 
 /** The state of a sandbox. */
 typedef enum mote_sandbox_state {
-    MOTE_SANDBOX_CREATED = 0,  /**< host functions may be registered; init comes next */
-    MOTE_SANDBOX_READY = 1,    /**< calls are accepted */
-    MOTE_SANDBOX_POISONED = 2, /**< the guest misbehaved or was stopped; destroy it */
-    MOTE_SANDBOX_DEAD = 3      /**< the virtual CPU is lost; destroy it */
+    MOTE_SANDBOX_CREATED = 0,    /**< host functions may be registered; init comes next */
+    MOTE_SANDBOX_READY = 1,      /**< calls are accepted */
+    MOTE_SANDBOX_POISONED = 2,   /**< the guest misbehaved or was stopped; restore or destroy it */
+    MOTE_SANDBOX_DEAD = 3,       /**< the virtual CPU is lost; destroy it */
+    MOTE_SANDBOX_IN_CONTEXT = 4, /**< between mote_context_begin() and mote_context_finish() */
+    MOTE_SANDBOX_SPENT = 5       /**< single-use, and has been used; destroy it */
 } mote_sandbox_state;
 
 /** Counts of a sandbox's life, initialisation included. */
@@ -42,6 +44,9 @@ typedef struct mote_sandbox_stats {
     uint64_t last_wall_us;    /**< duration of the last call or of the initialisation */
     uint64_t last_exits;      /**< exits of the last call or of the initialisation */
     uint64_t last_host_calls; /**< host calls of the last call or of the initialisation */
+    uint64_t snapshots;       /**< snapshots taken of it */
+    uint64_t restores;        /**< times it was brought back to a snapshot */
+    uint64_t last_restored_pages; /**< pages that the last restore looked at */
 } mote_sandbox_stats;
 
 /**
@@ -105,7 +110,8 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
                                      mote_sandbox **out, mote_error *err);
 
 /**
- * Call a function of the guest. The guest's state is kept between calls.
+ * Call a function of the guest. The guest's state is kept between calls; mote_call_reset() is the
+ * call that brings it back.
  *
  * returns is the type of the result that the caller expects; MOTE_TYPE_ANY takes what the guest's
  * table declares. Against that table, function, arguments and type are checked before the guest is
@@ -117,12 +123,13 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
  * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, an argument that has no value type, text
  * that is not UTF-8, a function name that is empty or not UTF-8), MOTE_E_STATE (not initialised),
- * MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the
- * function declares, or MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise
- * input_bytes), MOTE_E_MEMORY (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the
- * guest or, with codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these
- * it is poisoned: MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT,
- * MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
+ * MOTE_E_SPENT (a single-use sandbox that was called before), MOTE_E_BUSY, MOTE_E_REENTRY,
+ * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the function declares, or
+ * MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise input_bytes), MOTE_E_MEMORY
+ * (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the guest or, with codes 4, 5 and
+ * 14, by the check before it): the sandbox stays ready. After these it is poisoned:
+ * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
+ * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
  * MOTE_E_HOST_FUNCTION_ARGUMENTS; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it dead.
  */
 MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,

@@ -100,7 +100,7 @@ static int map_buffers(void **state)
     close(fd);
     mt_allocator_set(&allocator, NULL);
     buffers = (struct mt_buffers){
-        .window = {memory, BASE, MEMORY_BYTES},
+        .window = {.host = memory, .start = BASE, .len_bytes = MEMORY_BYTES},
         .input = INPUT,
         .input_bytes = BUFFER_BYTES,
         .output = OUTPUT,

@@ -110,6 +110,7 @@ struct mt_machine {
     uint64_t notification_id; /* of the wait */
     bool is_answer_lost;      /* the wait was broken off before the last answer came */
     bool is_dead;
+    bool has_resumed; /* it left its first wait */
     enum mt_next next;
     struct mt_registers enter;
     uint64_t loaded[MT_N_REGISTERS];
@@ -152,10 +153,10 @@ void mt_process_enter(struct mt_machine *machine, const struct mt_registers *reg
 mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
 void mt_process_kick(struct mt_machine *machine);
+mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err);
 
 /* ---- snapshot.c ---- */
 
-mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err);
 mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
                                  mote_error *err);
 mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err);

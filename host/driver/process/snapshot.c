@@ -14,13 +14,6 @@ static uint64_t n_pages(const struct mt_machine *machine)
     return machine->prepared->private_len_bytes / MT_PAGE_BYTES;
 }
 
-mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
-{
-    if (machine->is_dead || !machine->is_parked)
-        return mt_fail(err, MOTE_E_SYSTEM, "the child does not wait");
-    return MOTE_OK;
-}
-
 mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
                                  mote_error *err)
 {

@@ -205,6 +205,7 @@ static mote_status answer(struct mt_machine *machine, mote_error *err)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
     machine->is_answer_lost = result != 0;
     machine->is_parked = false;
+    machine->has_resumed = true;
     machine->next = MT_NEXT_WAIT;
     return MOTE_OK;
 }
@@ -365,6 +366,19 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     if (event == EVENT_INTERRUPTED)
         event = after_interruption(machine);
     return report(machine, event, out, err);
+}
+
+/* A new child arrives at its first wait by itself; one that runs is stopped. */
+mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
+{
+    if (!machine->is_dead && !machine->is_parked) {
+        enum event event = machine->has_resumed
+                               ? stop_child(machine)
+                               : poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+        machine->is_dead = event != EVENT_PARKED;
+    }
+    return machine->is_dead ? mt_fail(err, MOTE_E_SYSTEM, "the child process does not wait")
+                            : MOTE_OK;
 }
 
 void mt_process_kick(struct mt_machine *machine)
