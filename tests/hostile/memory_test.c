@@ -4,6 +4,7 @@
 
 #include "abi/memory_map.h"
 #include "host/driver/kvm/kvm_internal.h"
+#include "monitor/monitor.h"
 #include "host/sandbox/sandbox.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -48,7 +49,8 @@ static void check_monitor_leaf(uint64_t address, uint64_t entry)
 {
     bool is_stub = address == MT_STUB_PAGE;
     bool is_image =
-        address >= MT_VECTOR_IMAGE && address < MT_VECTOR_IMAGE + MT_VECTOR_IMAGE_MAX_BYTES;
+        lies_in(address, MT_PAGE_BYTES, MT_VECTOR_IMAGE, MT_VECTOR_IMAGE_MAX_BYTES) ||
+        lies_in(address, MT_PAGE_BYTES, MT_MONITOR_RESUME_IMAGE, MT_VECTOR_IMAGE_MAX_BYTES);
     assert_false(entry & WRITABLE);
     assert_int_equal((entry & USER) != 0, is_stub || is_image);
     if (is_image)
@@ -57,8 +59,15 @@ static void check_monitor_leaf(uint64_t address, uint64_t entry)
 
 static void check_leaf(struct walk *walk, uint64_t address, uint64_t entry, uint64_t len_bytes)
 {
-    assert_int_equal(entry & ADDRESS_BITS & ~(len_bytes - 1), address);
-    assert_is_in_a_slot(walk->prepared, address, len_bytes);
+    uint64_t physical = entry & ADDRESS_BITS & ~(len_bytes - 1);
+    if (address < MT_MONITOR_RESUME_IMAGE || address >= MT_MONITOR_END) {
+        assert_int_equal(physical, address);
+        assert_is_in_a_slot(walk->prepared, address, len_bytes);
+    } else {
+        const struct mt_kvm_prepared *prepared = walk->prepared;
+        assert_true(lies_in(physical, len_bytes, prepared->private_start + prepared->resume_offset,
+                            prepared->vector_image_bytes));
+    }
     if (address >= MT_MONITOR_START && address < MT_MONITOR_END) {
         check_monitor_leaf(address, entry);
         return;

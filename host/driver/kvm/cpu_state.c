@@ -127,7 +127,7 @@ mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_err
 
 static void write_resume_image(struct mt_machine *machine, const struct mt_cpu *cpu)
 {
-    uint8_t *image = machine->private_memory + machine->prepared->private_len_bytes;
+    uint8_t *image = machine->private_memory + machine->prepared->resume_offset;
     memcpy(image, cpu->vector, cpu->vector_len_bytes);
     memcpy(image + MT_MONITOR_RESUME_RAX, &cpu->rax, sizeof(cpu->rax));
     memcpy(image + MT_MONITOR_RESUME_RDX, &cpu->rdx, sizeof(cpu->rdx));

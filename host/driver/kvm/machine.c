@@ -22,9 +22,10 @@
  * need, with at least one inaccessible page on either side. */
 static mote_status map_private(struct mt_machine *machine, mote_error *err)
 {
-    uint64_t len_bytes =
-        machine->prepared->private_len_bytes + machine->prepared->vector_image_bytes;
-    size_t reserved_bytes = len_bytes + 2 * MT_LARGE_PAGE_BYTES;
+    const struct mt_kvm_prepared *prepared = machine->prepared;
+    uint64_t len_bytes = prepared->private_len_bytes;
+    uint64_t all_bytes = prepared->resume_offset + prepared->vector_image_bytes;
+    size_t reserved_bytes = all_bytes + 2 * MT_LARGE_PAGE_BYTES;
     void *reserved =
         mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
@@ -32,9 +33,11 @@ static mote_status map_private(struct mt_machine *machine, mote_error *err)
     machine->reserved = reserved;
     machine->reserved_bytes = reserved_bytes;
     uint64_t first = (uint64_t)(uintptr_t)reserved + MT_PAGE_BYTES;
-    uint64_t shift = (machine->prepared->private_start - first) % MT_LARGE_PAGE_BYTES;
+    uint64_t shift = (prepared->private_start - first) % MT_LARGE_PAGE_BYTES;
     machine->private_memory = machine->reserved + MT_PAGE_BYTES + shift;
-    if (mprotect(machine->private_memory, len_bytes, PROT_READ | PROT_WRITE) != 0)
+    if (mprotect(machine->private_memory, len_bytes, PROT_READ | PROT_WRITE) != 0 ||
+        mprotect(machine->private_memory + prepared->resume_offset, prepared->vector_image_bytes,
+                 PROT_READ | PROT_WRITE) != 0)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of guest memory");
     if (madvise(reserved, reserved_bytes, MADV_DONTFORK) != 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");

@@ -158,6 +158,8 @@ static mote_status map_monitor(struct mt_kvm_prepared *prepared, mote_error *err
     mote_status status = measure_vector_image(&vector_image_bytes, err);
     if (status != MOTE_OK)
         return status;
+    /* The page between them stays inaccessible: a guard of the host's mapping. */
+    prepared->resume_offset = prepared->private_len_bytes + MT_PAGE_BYTES;
     prepared->vector_image_bytes = vector_image_bytes;
     size_t len_bytes = MT_KVM_MONITOR_SLOT_BYTES + prepared->plan->tables_len_bytes;
     void *made = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE,
@@ -168,7 +170,7 @@ static mote_status map_monitor(struct mt_kvm_prepared *prepared, mote_error *err
     prepared->tables = prepared->monitor + MT_KVM_MONITOR_SLOT_BYTES;
     mt_kvm_fill_monitor(prepared->monitor, prepared->plan);
     status = mt_kvm_fill_tables(prepared->tables, prepared->plan, vector_image_bytes,
-                                prepared->private_start + prepared->private_len_bytes, err);
+                                prepared->private_start + prepared->resume_offset, err);
     if (status == MOTE_OK && mprotect(made, MT_KVM_MONITOR_SLOT_BYTES, PROT_READ) != 0)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of monitor pages");
     return status;

@@ -56,7 +56,7 @@ static size_t list_private(const struct mt_machine *machine, struct slot_facts s
 {
     const struct mt_kvm_prepared *prepared = machine->prepared;
     uint64_t start = prepared->private_start;
-    uint64_t end = start + prepared->private_len_bytes + prepared->vector_image_bytes;
+    uint64_t end = start + prepared->resume_offset + prepared->vector_image_bytes;
     uint64_t sparse_end = prepared->plan->sparse_end;
     size_t n = 1;
     slots[0] = private_part(machine, SLOT_PRIVATE, start,
