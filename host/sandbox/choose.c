@@ -12,6 +12,10 @@
 /* The fastest driver is measured once per process: its index and 1; 0 before that. */
 static _Atomic size_t fastest_learnt;
 
+/* Hyperlight 0.1's way to debug a PE guest: the system's own loader puts it into the host's
+ * process. The name is known, so that whoever asks for it hears why not. */
+static const char load_library[] = "loadlibrary";
+
 static size_t first_hardware(void)
 {
     const struct mt_driver *driver;
@@ -71,6 +75,9 @@ static mote_status find_named(const char *name, const struct mt_driver **driver,
     *driver = mt_driver_named(name);
     if (*driver != NULL)
         return MOTE_OK;
+    if (strcmp(name, load_library) == 0)
+        return mt_fail(err, MOTE_E_DRIVER,
+                       "driver loadlibrary needs Windows, whose LoadLibrary() loads the guest");
     mt_escape(escaped, sizeof(escaped), name, strlen(name));
     return mt_fail(err, MOTE_E_DRIVER,
                    "no driver of the name %s; the first of those there are is %s", escaped,

@@ -27,6 +27,9 @@ static void test_create_refuses_bad_arguments(void **state)
     config = (mote_config)MOTE_CONFIG_INIT;
     config.driver = "magic";
     assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_DRIVER);
+    config.driver = "loadlibrary";
+    assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_DRIVER);
+    assert_non_null(strstr(last_error.text, "needs Windows"));
     config = (mote_config)MOTE_CONFIG_INIT;
     config.max_log = (mote_log_level)6;
     assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_ARGUMENT);
