@@ -146,7 +146,13 @@ static mote_status change_thread(struct mt_machine *machine, mote_error *err)
     if (machine->alarm != NULL)
         mt_alarm_release(machine->alarm);
     machine->alarm = alarm;
-    return open_signal(machine, err);
+    status = open_signal(machine, err);
+    if (status != MOTE_OK) {
+        /* Or the next begin would take the mask for set, and no limit would be heard. */
+        mt_alarm_release(alarm);
+        machine->alarm = NULL;
+    }
+    return status;
 }
 
 mote_status mt_kvm_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err)
