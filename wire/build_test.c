@@ -293,6 +293,16 @@ static void test_counts_over_the_most_are_not_built(void **state)
     assert_int_equal(mt_wire_call_bytes(&calls[0]), 0);
 }
 
+/* FlatBuffers' own libraries make it so. */
+static void test_the_table_of_a_void_has_no_fields(void **state)
+{
+    (void)state;
+    struct mt_wire_value value = {.type = MT_WIRE_VOID};
+    assert_true(mt_wire_build_result(buffer, sizeof(buffer), &value) > 0);
+    size_t vtable = vtable_at(buffer, target_at(buffer, root_at(buffer), 6));
+    assert_int_equal(word_at(buffer, vtable), 4 | 4u << 16);
+}
+
 /* A guest's error buffer may be small, and a message with many parameters should be, too. */
 static void test_tables_of_one_kind_share_a_vtable(void **state)
 {
@@ -409,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_message_is_not_built),
         cmocka_unit_test(test_definitions_that_are_none_are_not_built),
         cmocka_unit_test(test_counts_over_the_most_are_not_built),
+        cmocka_unit_test(test_the_table_of_a_void_has_no_fields),
         cmocka_unit_test(test_tables_of_one_kind_share_a_vtable),
         cmocka_unit_test(test_the_most_definitions_are_built_and_read),
         cmocka_unit_test(test_bytes_built_in_place_are_the_message_of_a_copy),

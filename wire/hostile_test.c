@@ -289,6 +289,78 @@ static void test_field_must_be_inside_the_message_and_aligned(void **state)
     assert_accepted("log", len);
 }
 
+static size_t root(void)
+{
+    return root_at(buffer);
+}
+
+static size_t first_parameter(void)
+{
+    return parameter_at(buffer, 0);
+}
+
+/* The value of a result. */
+static size_t result_value(void)
+{
+    return target_at(buffer, root_at(buffer), 6);
+}
+
+static size_t definition_at(size_t index)
+{
+    size_t element = target_at(buffer, root_at(buffer), 4) + 4 + 4 * index;
+    return element + word_at(buffer, element);
+}
+
+static size_t first_definition(void)
+{
+    return definition_at(0);
+}
+
+/* A field outside ends the reading, and is what the fault names. */
+static void test_every_field_must_be_inside_the_message(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sample;
+        size_t (*table)(void);
+        size_t vtable_offset;
+        const char *field;
+    } fields[] = {
+        {"call with every type", root, 4, "function_name"},
+        {"call with every type", root, 6, "parameters"},
+        {"call with every type", root, 8, "function_call_type"},
+        {"call with every type", root, 10, "expected_return_type"},
+        {"call with every type", first_parameter, 4, "value_type"},
+        {"call with every type", first_parameter, 6, "value"},
+        {"i32", root, 4, "return_value_type"},
+        {"i32", root, 6, "return_value"},
+        {"i32", result_value, 4, "value"},
+        {"f64", result_value, 4, "value"},
+        {"bool", result_value, 4, "value"},
+        {"str", result_value, 4, "value"},
+        {"bytes", result_value, 4, "size"},
+        {"bytes", result_value, 6, "value"},
+        {"error", root, 4, "code"},
+        {"error", root, 6, "message"},
+        {"log", root, 4, "message"},
+        {"log", root, 6, "source"},
+        {"log", root, 8, "level"},
+        {"log", root, 10, "caller"},
+        {"log", root, 12, "source_file"},
+        {"log", root, 14, "line"},
+        {"definitions", root, 4, "functions"},
+        {"definitions", first_definition, 4, "function_name"},
+        {"definitions", first_definition, 6, "parameters"},
+        {"definitions", first_definition, 8, "return_type"},
+    };
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        size_t len = build(fields[i].sample);
+        set_half(buffer, entry_at(buffer, fields[i].table(), fields[i].vtable_offset), 0xFFFC);
+        assert_refused(fields[i].sample, len, fields[i].field);
+        assert_int_equal(fault.value, 0xFFFC);
+    }
+}
+
 /* As FlatBuffers' builder for Python does it when the fields stand at the same places. */
 static void test_tables_of_different_sizes_may_share_a_vtable(void **state)
 {
@@ -576,6 +648,28 @@ static void test_too_many_parameters_of_a_definition_are_refused(void **state)
     assert_int_equal(fault.value, MT_WIRE_MAX_PARAMETERS + 1);
 }
 
+/* Reading one checks the whole way to it, and nothing of the others. */
+static void test_one_definition_is_judged_by_itself(void **state)
+{
+    (void)state;
+    struct mt_wire_definition definition;
+    size_t n;
+    size_t len = build("definitions");
+    assert_true(mt_wire_read_definitions(buffer, len, &n, &fault));
+    assert_true(n >= 2);
+    memset(&definition, 0xA5, sizeof(definition));
+    const struct mt_wire_definition before = definition;
+    assert_false(mt_wire_read_definition(buffer, len, n, &definition, &fault));
+    assert_string_equal(fault.field, "index");
+    assert_false(mt_wire_read_definition(buffer, len - 1, 0, &definition, &fault));
+    assert_string_equal(fault.field, "prefix");
+    buffer[field_at(buffer, definition_at(1), 8)] = 77;
+    assert_false(mt_wire_read_definition(buffer, len, 1, &definition, &fault));
+    assert_string_equal(fault.field, "return_type");
+    assert_memory_equal(&definition, &before, sizeof(definition));
+    assert_true(mt_wire_read_definition(buffer, len, 0, &definition, &fault));
+}
+
 static void test_any_bool_but_zero_is_true(void **state)
 {
     (void)state;
@@ -730,6 +824,7 @@ int main(void)
         cmocka_unit_test(test_vtable_must_be_even_inside_and_behind_the_head),
         cmocka_unit_test(test_vtable_and_table_sizes_must_be_possible),
         cmocka_unit_test(test_field_must_be_inside_the_message_and_aligned),
+        cmocka_unit_test(test_every_field_must_be_inside_the_message),
         cmocka_unit_test(test_tables_of_different_sizes_may_share_a_vtable),
         cmocka_unit_test(test_alignment_counts_from_the_message),
         cmocka_unit_test(test_vector_lengths_must_be_possible),
@@ -746,6 +841,7 @@ int main(void)
         cmocka_unit_test(test_unknown_fields_of_a_longer_vtable_are_ignored),
         cmocka_unit_test(test_enums_must_have_known_values),
         cmocka_unit_test(test_too_many_parameters_of_a_definition_are_refused),
+        cmocka_unit_test(test_one_definition_is_judged_by_itself),
         cmocka_unit_test(test_any_bool_but_zero_is_true),
         cmocka_unit_test(test_bytes_that_tell_two_lengths_are_refused),
         cmocka_unit_test(test_a_cleared_buffer_is_no_error),

@@ -103,6 +103,9 @@ static void test_utf8_refuses_what_rfc_3629_does(void **state)
                                         "12345678\x80",
                                         "1234567\xC3",
                                         "\xF0\x9F\x98\x28",
+                                        "\xE2\x82\xC0",
+                                        "\xF0\x9F\xC0\x80",
+                                        "\xF0\x9F\x98\xC0",
                                         "1234567\x80"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_false(is_valid(texts[i], strlen(texts[i])));
@@ -126,6 +129,16 @@ static void test_utf8_agrees_with_an_encoder_on_all_code_points(void **state)
     }
 }
 
+/* Nothing is read where there is nothing. */
+static void test_no_bytes_hold_no_character(void **state)
+{
+    (void)state;
+    assert_int_equal(mt_wire_utf8_char_bytes((const uint8_t *)"a", 0), 0);
+    assert_int_equal(mt_wire_utf8_char_bytes((const uint8_t *)"a", 1), 1);
+    assert_int_equal(mt_wire_utf8_char_bytes((const uint8_t *)"\xC3\xA9", 1), 0);
+    assert_int_equal(mt_wire_utf8_char_bytes((const uint8_t *)"\xC3\xA9", 2), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_utf8_accepts_the_first_and_last_of_every_length),
         cmocka_unit_test(test_utf8_refuses_what_rfc_3629_does),
         cmocka_unit_test(test_utf8_agrees_with_an_encoder_on_all_code_points),
+        cmocka_unit_test(test_no_bytes_hold_no_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BASE 0x300000u
@@ -215,6 +216,56 @@ static void test_size_prefixes_past_their_element_are_refused(void **state)
     mt_copy_fini(&copy, &allocator);
 }
 
+static size_t n_allocations;
+
+static void *allocate_and_count(void *context, size_t len_bytes)
+{
+    (void)context;
+    n_allocations++;
+    return malloc(len_bytes);
+}
+
+static void *reallocate_and_count(void *context, void *block, size_t len_bytes)
+{
+    (void)context;
+    n_allocations++;
+    return realloc(block, len_bytes);
+}
+
+static void release_block(void *context, void *block)
+{
+    (void)context;
+    free(block);
+}
+
+/* What a call costs: memory is taken for a longer message than all before, and for no other. */
+static void test_a_copy_takes_memory_only_when_it_grows(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t len_bytes;
+        size_t n_allocations;
+    } messages[] = {{24, 1}, {24, 1}, {16, 1}, {40, 2}, {24, 2}, {40, 2}};
+    const mote_allocator counted = {.allocate = allocate_and_count,
+                                    .reallocate = reallocate_and_count,
+                                    .release = release_block};
+    struct mt_copy copy = {0};
+    n_allocations = 0;
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        struct mt_element found[1];
+        size_t n;
+        size_t len_bytes;
+        set_up(NULL);
+        guest_push(messages[i].len_bytes, messages[i].len_bytes - 4);
+        assert_int_equal(mt_buffers_list_output(&buffers, found, 1, &n, NULL), MOTE_OK);
+        assert_int_equal(mt_buffers_copy(&buffers, &found[0], &counted, &copy, &len_bytes, NULL),
+                         MOTE_OK);
+        assert_int_equal(len_bytes, messages[i].len_bytes);
+        assert_int_equal(n_allocations, messages[i].n_allocations);
+    }
+    mt_copy_fini(&copy, &counted);
+}
+
 static void test_the_error_buffer_is_read_once_and_bounded(void **state)
 {
     (void)state;
@@ -265,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup(test_bad_pointers_are_protocol_errors, set_up),
         cmocka_unit_test_setup(test_a_full_buffer_is_legal, set_up),
         cmocka_unit_test_setup(test_size_prefixes_past_their_element_are_refused, set_up),
+        cmocka_unit_test_setup(test_a_copy_takes_memory_only_when_it_grows, set_up),
         cmocka_unit_test_setup(test_the_error_buffer_is_read_once_and_bounded, set_up),
         cmocka_unit_test_setup(test_access_outside_the_window_does_nothing, set_up),
     };

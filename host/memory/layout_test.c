@@ -163,6 +163,67 @@ static void test_code_keeps_the_images_alignment(void **state)
     aligned.alignment = MT_LARGE_PAGE_BYTES;
     assert_int_equal(mt_layout_init(&layout, &aligned, &defaults, NULL), MOTE_OK);
     assert_int_equal(layout.start[MT_PLACE_CODE] % MT_LARGE_PAGE_BYTES, 0);
+    /* And nothing else does. */
+    for (size_t i = MT_PLACE_PEB; i < MT_N_PLACES; i++)
+        assert_int_equal(layout.start[i], mt_layout_end(&layout, (enum mt_place)(i - 1)));
+}
+
+static const struct mt_region *region_named(const struct mt_region *regions, size_t n,
+                                            const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(regions[i].name, name) == 0)
+            return &regions[i];
+    fail_msg("no region %s", name);
+    return NULL;
+}
+
+/* Large pages are for what starts out zero and is the guest's to write. */
+static void test_large_pages_are_for_the_guests_own_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool is_large;
+    } wanted[] = {{"page tables", false}, {"host functions", false}, {"host exception", false},
+                  {"input", true},        {"output", true},          {"heap", true},
+                  {"stack", false},       {"guard", false},          {"kernel stack", false},
+                  {"boot stack", false}};
+    struct mt_layout layout;
+    struct mt_region regions[32];
+    struct mt_sizes sizes = defaults;
+    sizes.host_definitions = sizes.host_exception = sizes.kernel_stack = 2 * MT_LARGE_PAGE_BYTES;
+    assert_int_equal(mt_layout_init(&layout, &image, &sizes, NULL), MOTE_OK);
+    size_t n = mt_layout_regions(&layout, &image, NULL, regions);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        assert_int_equal(region_named(regions, n, wanted[i].name)->use_large_pages,
+                         wanted[i].is_large);
+}
+
+/* What is likely to be used at once: the beginning of each region, the end of a stack. */
+static void test_what_is_touched_at_creation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t start;
+        uint64_t end;
+    } wanted[] = {{"page tables", 0, 0},      {"code", 0, 0},
+                  {"PEB", 0, 0x1000},         {"input", 0, 0x4000},
+                  {"heap", 0, 0x10000},       {"guard", 0, 0},
+                  {"stack", 0xC000, 0x10000}, {"kernel stack", 0x10000, 0x20000},
+                  {"boot stack", 0, 0x1000}};
+    struct mt_layout layout;
+    struct mt_region regions[32];
+    struct mt_sizes sizes = defaults;
+    sizes.kernel_stack = 0x20000;
+    assert_int_equal(mt_layout_init(&layout, &image, &sizes, NULL), MOTE_OK);
+    size_t n = mt_layout_regions(&layout, &image, NULL, regions);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        const struct mt_region *region = region_named(regions, n, wanted[i].name);
+        assert_int_equal(region->populate_start, wanted[i].start);
+        assert_int_equal(region->populate_end, wanted[i].end);
+    }
 }
 
 static void test_regions_are_contiguous_and_wx_free(void **state)
@@ -198,8 +259,10 @@ static void test_executable_heap_is_off_unless_asked(void **state)
         assert_int_equal(mt_layout_init(&layout, &image, &sizes, NULL), MOTE_OK);
         size_t n = mt_layout_regions(&layout, &image, NULL, regions);
         for (size_t i = 0; i < n; i++) {
-            if (strcmp(regions[i].name, "heap") == 0)
-                assert_int_equal((regions[i].rights & MOTE_RIGHT_EXECUTE) != 0, asked);
+            bool is_heap = strcmp(regions[i].name, "heap") == 0;
+            bool is_code = strcmp(regions[i].name, "code") == 0;
+            assert_int_equal((regions[i].rights & MOTE_RIGHT_EXECUTE) != 0,
+                             is_code || (is_heap && asked));
         }
     }
 }
@@ -215,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_layout_at_the_cap),
         cmocka_unit_test(test_sizes_that_wrap_are_refused),
         cmocka_unit_test(test_code_keeps_the_images_alignment),
+        cmocka_unit_test(test_large_pages_are_for_the_guests_own_memory),
+        cmocka_unit_test(test_what_is_touched_at_creation),
         cmocka_unit_test(test_regions_are_contiguous_and_wx_free),
         cmocka_unit_test(test_executable_heap_is_off_unless_asked),
     };
