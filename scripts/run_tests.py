@@ -31,6 +31,9 @@ OTHER_DRIVERS = ["process"]
 # Not yet: the process driver does not save vector state and bases.
 NOT_ON_OTHERS = ["api_snapshot_test"]
 LANES_OF_DRIVERS = ["", "asan"]
+# What sees reads of memory that was never written, which AddressSanitizer does not.
+VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect,possible"]  # fmt: skip
 
 
 @dataclass
@@ -119,7 +122,7 @@ def status_text(status):
         return f"killed by signal {-status}"
 
 
-def run_program(path, limit_s, name, driver=None):
+def run_program(path, limit_s, name, driver=None, under=()):
     """Runs one cmocka program. A crash, a hang or a missing case is one failure more."""
     result = Result(name)
     environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
@@ -128,7 +131,7 @@ def run_program(path, limit_s, name, driver=None):
     environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     # Address randomisation off: gcc 12's ThreadSanitizer does not start on kernels that use more
     # than 28 random bits.
-    prefix = ["setarch", "-R"] if "tsan" in path.parts else []
+    prefix = ["setarch", "-R"] if "tsan" in path.parts else [*under]
     started = time.monotonic()
     status, result.output = run_limited([*prefix, str(path)], limit_s, environment)
     result.seconds = time.monotonic() - started
@@ -196,6 +199,11 @@ def find_programs(folder):
     return found
 
 
+def put_under_valgrind(job):
+    runner, path, name = job
+    return partial(runner, under=VALGRIND), path, f"valgrind:{name}"
+
+
 def find_suites(folder):
     """Every entry of a folder that holds pytest files, as (runner, path, name)."""
     found = []
@@ -253,6 +261,7 @@ def parse_arguments():
                         help="fail for a skip that is not a line of FILE")  # fmt: skip
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS",
                         help="time limit of one program; a suite has twice that")  # fmt: skip
+    parser.add_argument("--valgrind", action="store_true", help="run the programs under valgrind")
     parser.add_argument("names", nargs="*", help="only what has one of these in its name")
     return parser.parse_args()
 
@@ -267,6 +276,8 @@ def main():
         work = [job for job in work if any(name in job[2] for name in arguments.names)]
     if not work:
         sys.exit("run_tests: nothing to run")
+    if arguments.valgrind:
+        work = [put_under_valgrind(job) for job in work]
     results = []
     for runner, path, name in work:
         limit_s = arguments.limit * (2 if runner is run_suite else 1)

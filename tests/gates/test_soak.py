@@ -5,11 +5,15 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import soak as soak_parts  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
 
 
@@ -43,6 +47,46 @@ def test_lives_calls_and_cancels_leave_nothing_behind(driver):
     assert done.stdout.endswith("3 passed, 0 failed, 0 skipped\n")
     hits = [int(n) for n in re.findall(r"(\d+) of \d+ calls were cancelled", done.stdout)]
     assert sum(hits) > 0, "no cancel ever met a call"
+
+
+def lateness(driver, *arguments):
+    return subprocess.run(
+        [BUILD / "tests/support/lateness", "--driver", driver, "--times", "3", *arguments,
+         BUILD / "guests/hostile.elf"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_endless_loops_end(driver):
+    """How late is for ./dev soak to judge: other tests may run beside this one."""
+    done = lateness(driver, "--most-us", "5000000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("22 passed, 0 failed, 0 skipped\n")
+    assert len(re.findall(r"us median|faults at once", done.stdout)) == 22
+
+
+def test_lateness_is_noticed(driver):
+    done = lateness(driver, "--most-us", "0")
+    assert done.returncode == 1
+    assert done.stdout.count("LATE") >= 20
+
+
+PARTS = [
+    ("[  PASSED  ] 2 test(s).\n", 0, (2, 0)),
+    ("[  FAILED  ] 1 test(s), listed below:\n[  PASSED  ] 1 test(s).\n", 1, (1, 1)),
+    ("3 passed, 0 failed, 0 skipped\n", 0, (3, 0)),
+    ("2 passed, 1 failed, 0 skipped\n", 1, (2, 1)),
+    ("3 passed, 0 failed, 0 skipped\n", 9, (3, 1)),
+    ("calls: 1000 after 2 s\n", 0, (0, 1)),
+]
+
+
+@pytest.mark.parametrize("text, status, wanted", PARTS)
+def test_a_part_that_counts_nothing_or_dies_has_failed(tmp_path, text, status, wanted):
+    program = tmp_path / "part"
+    program.write_text(f"#!/bin/sh\nprintf '{text}'\nexit {status}\n")
+    program.chmod(0o755)
+    assert soak_parts.run("a part", [program], {}) == wanted
 
 
 @pytest.mark.parametrize(
