@@ -28,9 +28,15 @@ endif()
 
 set(MOTE_HARDENING -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
     -fno-semantic-interposition -fno-delete-null-pointer-checks -fno-strict-overflow
-    -fno-strict-aliasing -fno-common
-    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+    -fno-strict-aliasing -fno-common)
 target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_HARDENING}>")
+# Two builds in different folders are the same to the bit: what names the build folder names build/.
+# The later one counts where both fit. Guests name their sources from the root of the tree.
+set(MOTE_PREFIX_MAP
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -ffile-prefix-map=${PROJECT_BINARY_DIR}=./build)
+set(MOTE_GUEST_PREFIX_MAP
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -ffile-prefix-map=${PROJECT_BINARY_DIR}=build)
+target_compile_options(mote_host_flags INTERFACE ${MOTE_PREFIX_MAP})
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(mote_host_flags INTERFACE
         "$<$<COMPILE_LANGUAGE:C>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>")

@@ -17,6 +17,9 @@ endif()
 if(TARGET moteg)
     install(TARGETS moteg ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
     install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/mote-cc DESTINATION ${CMAKE_INSTALL_BINDIR})
+    # Two guests to try.
+    install(FILES ${PROJECT_BINARY_DIR}/guests/hello.elf ${PROJECT_BINARY_DIR}/guests/inflate.elf
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/mote/guests)
 endif()
 
 if(TARGET mote_manual)

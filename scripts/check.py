@@ -25,7 +25,7 @@ CHECKS = [
     ("symbols", "the library exports its API alone and is small",
      [PYTHON, "scripts/check_symbols.py", "--build", "{build}"]),
     ("shell", "shellcheck has nothing to say",
-     ["shellcheck", "dev", ".ci/run", ".ci/bare_debian"]),
+     ["shellcheck", "dev", ".ci/run", ".ci/bare_debian", "packaging/try_packages"]),
     ("clang", "clang builds everything without a warning",
      [PYTHON, "scripts/check_clang.py", "--build", "{build}"]),
     ("tidy", "clang-tidy has nothing to say", [PYTHON, "scripts/check_tidy.py", "--build", "{build}"]),

@@ -17,6 +17,8 @@ FIRST_LINES = 3
 URL = re.compile(r"https?://[^\s\"'<>)\]`]+")
 ALLOWED_HOSTS = {
     "www.apache.org",
+    # The form of packaging/debian/copyright.
+    "www.debian.org",
     "www.w3.org",
     "keepachangelog.com",
     "semver.org",
