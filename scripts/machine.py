@@ -80,6 +80,7 @@ def make_root(root, build, programs, modules, script):
     for program in programs:
         files.update(libraries_of(program))
     files.update(build.glob("guests/*.elf"))
+    files.update(build.glob("guests/*.exe"))
     files.update(build.glob("tests/guests/*.elf"))
     for path in files:
         copy_into(root, path)

@@ -11,13 +11,15 @@
 #include "guests/abi01/memory.h"
 #include "wire/wire.h"
 
-static struct mt_peb *peb;
+struct mt_peb *peb; /* guests/pe/chkstk.S reads it */
 static uint64_t max_log_level;
 
 /* One call at a time, and more than a small stack should hold. */
 static struct mt_wire_call call;
 
 typedef void (*function)(void);
+
+#define FRAME_BYTES 16384
 
 /* ---- Reaching the host (5.3) ---- */
 
@@ -196,6 +198,33 @@ static void log_message(void)
     push_result(&(struct mt_wire_value){.type = MT_WIRE_VOID});
 }
 
+/* Recursion with frames of four pages, each written from its top down. */
+__attribute__((noinline)) static int32_t use_frames(int32_t n)
+{
+    uint8_t array[FRAME_BYTES];
+    volatile uint8_t *frame = array;
+    __asm__("" : "+r"(frame)); /* or else a compiler takes the array apart */
+    for (size_t at = FRAME_BYTES; at > 0; at -= FRAME_BYTES / 8)
+        frame[at - FRAME_BYTES / 8] = 1;
+    int32_t below = n > 1 ? use_frames(n - 1) : 0;
+    return below + frame[0];
+}
+
+static void use_stack(void)
+{
+    need(1, MT_WIRE_I32, MT_WIRE_VOID);
+    int32_t n = use_frames(call.params[0].as.i32);
+    push_result(&(struct mt_wire_value){.type = MT_WIRE_I32, .as.i32 = n});
+}
+
+/* A page that is executable is not writable. */
+static void write_code(void)
+{
+    need(0, MT_WIRE_VOID, MT_WIRE_VOID);
+    *(volatile uint8_t *)(uintptr_t)write_code = 0;
+    push_result(&(struct mt_wire_value){.type = MT_WIRE_VOID});
+}
+
 static void abort_guest(void)
 {
     need(2, MT_WIRE_I32, MT_WIRE_STR);
@@ -206,7 +235,9 @@ static const struct {
     const char *name;
     function code;
 } functions[] = {
-    {"Echo", echo},         {"Add", add}, {"HostAdd", host_add}, {"LogMessage", log_message},
+    {"Echo", echo},          {"Add", add},
+    {"HostAdd", host_add},   {"LogMessage", log_message},
+    {"UseStack", use_stack}, {"WriteCode", write_code},
     {"Abort", abort_guest},
 };
 
