@@ -4,6 +4,7 @@
  * writes FOLDER/TARGET/NAME.bin. What fuzzing found on top of them is in corpus/.
  */
 #include "host/image/elf_maker.h"
+#include "host/image/pe_maker.h"
 #include "wire/wire.h"
 #include <mote/mote.h>
 
@@ -166,6 +167,18 @@ static void fill_small_symbols(struct small_guest *guest)
     memcpy(guest->symbol_names, "\0start", 7);
 }
 
+/* A seed that is refused at once seeds nothing. */
+static void require_accepted(const void *file, size_t len_bytes)
+{
+    mote_image *image = NULL;
+    mote_error err;
+    if (mote_image_from_bytes(file, len_bytes, NULL, &image, &err) != MOTE_OK) {
+        fprintf(stderr, "fuzz_seeds: the small guest is refused: %s\n", err.text);
+        exit(1);
+    }
+    mote_image_unref(image);
+}
+
 static void save_small_guest(void)
 {
     struct small_guest guest;
@@ -173,22 +186,54 @@ static void save_small_guest(void)
     fill_small_headers(&guest);
     fill_small_tables(&guest);
     fill_small_symbols(&guest);
-    /* A seed that is refused at once seeds nothing. */
-    mote_image *image = NULL;
-    mote_error err;
-    if (mote_image_from_bytes(&guest, sizeof(guest), NULL, &image, &err) != MOTE_OK) {
-        fprintf(stderr, "fuzz_seeds: the small guest is refused: %s\n", err.text);
-        exit(1);
-    }
-    mote_image_unref(image);
+    require_accepted(&guest, sizeof(guest));
     save("elf", "small", &guest, sizeof(guest));
     guest.note.header.n_type = 77;
     save("elf", "without_note", &guest, sizeof(guest));
 }
 
+/* The good file of the tests with its parts behind each other: what follows the headers is at
+ * multiples of 16. */
+static void save_small_pe(void)
+{
+    static const struct {
+        size_t from, len_bytes;
+    } parts[PE_MAKER_N_SECTIONS] = {
+        [PE_MAKER_S_CODE] = {offsetof(struct pe_maker, code), 0x50},
+        [PE_MAKER_S_READ_ONLY] = {offsetof(struct pe_maker, table), 0x60},
+        [PE_MAKER_S_DATA] = {offsetof(struct pe_maker, pointer), 0x10},
+        [PE_MAKER_S_RELOCATIONS] = {offsetof(struct pe_maker, blocks), 0x20},
+    };
+    static struct pe_maker maker;
+    static uint8_t file[PE_MAKER_FILE_BYTES];
+    size_t at = (PE_MAKER_OFFSET(sections[PE_MAKER_N_SECTIONS]) + 15) / 16 * 16;
+    pe_maker_fill(&maker);
+    maker.optional.file_alignment = 16;
+    maker.optional.headers_bytes = (uint32_t)at;
+    for (size_t i = 0; i < PE_MAKER_N_SECTIONS; i++) {
+        if (parts[i].len_bytes == 0)
+            continue;
+        memcpy(file + at, (uint8_t *)&maker + parts[i].from, parts[i].len_bytes);
+        maker.sections[i].raw_at = (uint32_t)at;
+        maker.sections[i].raw_bytes = (uint32_t)parts[i].len_bytes;
+        at += parts[i].len_bytes;
+    }
+    maker.coff.symbols_at = (uint32_t)at;
+    memcpy(file, &maker, PE_MAKER_OFFSET(sections[PE_MAKER_N_SECTIONS]));
+    memcpy(file + at, maker.symbols, sizeof(maker.symbols) + 4 + 16);
+    uint32_t strings_bytes = 4 + 16;
+    memcpy(file + at + sizeof(maker.symbols), &strings_bytes, sizeof(strings_bytes));
+    at += sizeof(maker.symbols) + strings_bytes;
+    require_accepted(file, at);
+    save("pe", "small", file, at);
+    pe_maker_fill(&maker);
+    save("pe", "whole", &maker, PE_MAKER_FILE_BYTES);
+}
+
 static void save_guests(void)
 {
     save_small_guest();
+    save_small_pe();
     static struct elf_maker maker;
     elf_maker_fill(&maker);
     save("elf", "whole", &maker, sizeof(maker));
