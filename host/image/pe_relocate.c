@@ -57,9 +57,9 @@ static mote_status walk_entries(struct walk *walk, uint64_t page, uint64_t start
         uint16_t entry;
         memcpy(&entry, walk->image->memory + address, sizeof(entry));
         unsigned type = entry >> 12;
-        uint64_t at = mt_pe_file_offset(walk->pe, address);
         if (type == MT_PE_RELOCATION_ABSOLUTE)
             continue;
+        uint64_t at = mt_pe_file_offset(walk->pe, address);
         if (type != MT_PE_RELOCATION_DIR64)
             return mt_fail_load(walk->err, MOTE_E_IMAGE_RELOCATION, "relocation entry", entry, at,
                                 "relocation type %u is neither DIR64 nor ABSOLUTE", type);

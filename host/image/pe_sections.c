@@ -238,26 +238,34 @@ mote_status mt_pe_copy_sections(const struct mt_pe *pe, struct mt_image *image, 
     return MOTE_OK;
 }
 
+/* ---- Looking up ---- */
+
+/* The last section that starts at address or below it; NULL for none. */
+static const struct mt_pe_section *section_before(const struct mt_pe *pe, uint64_t address)
+{
+    size_t low = 0;
+    size_t high = pe->n_sections;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (pe->sections[middle].start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? &pe->sections[low - 1] : NULL;
+}
+
 bool mt_pe_is_loaded(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes)
 {
-    for (size_t i = 0; i < pe->n_sections; i++) {
-        const struct mt_pe_section *section = &pe->sections[i];
-        if (start >= section->start &&
-            mt_range_ok(start - section->start, len_bytes, section->len_bytes))
-            return true;
-    }
-    return false;
+    const struct mt_pe_section *section = section_before(pe, start);
+    return section != NULL && mt_range_ok(start - section->start, len_bytes, section->len_bytes);
 }
 
 uint64_t mt_pe_file_offset(const struct mt_pe *pe, uint64_t address)
 {
-    uint64_t offset = address;
-    for (size_t i = 0; i < pe->n_sections; i++) {
-        const struct mt_pe_section *section = &pe->sections[i];
-        if (address < section->start)
-            break;
-        uint64_t into = address - section->start;
-        offset = section->from + (into < section->n_from_file ? into : section->n_from_file);
-    }
-    return offset;
+    const struct mt_pe_section *section = section_before(pe, address);
+    if (section == NULL)
+        return address;
+    uint64_t into = address - section->start;
+    return section->from + (into < section->n_from_file ? into : section->n_from_file);
 }
