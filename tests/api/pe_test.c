@@ -8,6 +8,10 @@
 #define MINGW MOTE_BUILD_DIR "/guests/abi01-mingw.exe"
 #define LLD MOTE_BUILD_DIR "/guests/abi01-lld.exe"
 #define LLD_ALIGNED MOTE_BUILD_DIR "/guests/abi01-lld-aligned.exe"
+#define MINGW_STRIPPED MOTE_BUILD_DIR "/guests/abi01-mingw-stripped.exe"
+#define MINGW_WIDE MOTE_BUILD_DIR "/guests/abi01-mingw-wide.exe"
+#define LLD_MERGED MOTE_BUILD_DIR "/guests/abi01-lld-merged.exe"
+#define LLD_64KIB MOTE_BUILD_DIR "/guests/abi01-lld-64kib.exe"
 
 /* End the test as skipped where the build had no compiler for a guest. */
 static void need_guest(const char *path, const char *compiler)
@@ -140,6 +144,25 @@ static void test_a_guest_that_lies_in_its_file_as_in_memory_runs(void **state)
     assert_runs(LLD_ALIGNED);
 }
 
+/* Sections at multiples of 8 KiB with a base of its own; without symbols. */
+static void test_other_layouts_by_mingw_run(void **state)
+{
+    (void)state;
+    need_guest(MINGW_WIDE, "x86_64-w64-mingw32-gcc");
+    assert_runs(MINGW_WIDE);
+    assert_runs(MINGW_STRIPPED);
+}
+
+/* Read-only data in the section of the code; sections at multiples of 64 KiB, with symbols. */
+static void test_other_layouts_by_lld_link_run(void **state)
+{
+    (void)state;
+    need_guest(LLD_MERGED, "clang or lld-link");
+    assert_runs(LLD_MERGED);
+    assert_runs(LLD_64KIB);
+    assert_code_is_not_writable(LLD_64KIB, "write_code+0x");
+}
+
 static void test_code_of_a_pe_guest_is_not_writable(void **state)
 {
     (void)state;
@@ -148,7 +171,7 @@ static void test_code_of_a_pe_guest_is_not_writable(void **state)
     assert_code_is_not_writable(LLD, "");
 }
 
-/* GNU ld leaves a table of symbols in a PE file; lld-link leaves none. */
+/* GNU ld leaves a table of symbols in a PE file; lld-link does with /debug:symtab only. */
 static void test_a_fault_in_a_pe_guest_names_the_function(void **state)
 {
     (void)state;
@@ -179,6 +202,8 @@ int main(void)
         cmocka_unit_test(test_a_guest_by_mingw_runs),
         cmocka_unit_test(test_a_guest_by_clang_and_lld_link_runs),
         cmocka_unit_test(test_a_guest_that_lies_in_its_file_as_in_memory_runs),
+        cmocka_unit_test(test_other_layouts_by_mingw_run),
+        cmocka_unit_test(test_other_layouts_by_lld_link_run),
         cmocka_unit_test(test_code_of_a_pe_guest_is_not_writable),
         cmocka_unit_test(test_a_fault_in_a_pe_guest_names_the_function),
         cmocka_unit_test(test_the_configuration_goes_before_the_reserves),
