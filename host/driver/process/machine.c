@@ -8,6 +8,7 @@
 #include "host/base/error.h"
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,9 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 /* Kernels from 6.6 on: wake the other side on the processor of the one that goes to sleep. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -28,7 +26,9 @@
 
 /* ---- Memory ---- */
 
-/* One range of addresses: guard, private memory, guard, control pages, guard. */
+/* One range of addresses: guard, private memory, guard, control pages, guard. Nothing is populated:
+ * a page that only one side touches costs that side's fault, and one that both touch a fault of
+ * each either way. */
 static mote_status map_memory(struct mt_machine *machine, int fd, mote_error *err)
 {
     const int rw = PROT_READ | PROT_WRITE;
@@ -54,37 +54,6 @@ static mote_status map_memory(struct mt_machine *machine, int fd, mote_error *er
     return MOTE_OK;
 }
 
-/* As for KVM: touch what the guest is likely to use, and learn now that memory is out. */
-static mote_status populate(uint8_t *start, uint64_t len_bytes, mote_error *err)
-{
-    if (len_bytes > 0 && madvise(start, len_bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL)
-        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "madvise(MADV_POPULATE_WRITE)");
-    return MOTE_OK;
-}
-
-/* Regions that touch are populated by one call. */
-static mote_status populate_regions(const struct mt_machine *machine, mote_error *err)
-{
-    const struct mt_plan *plan = machine->prepared->plan;
-    uint64_t base = machine->prepared->private_start;
-    uint64_t start = base;
-    uint64_t end = base;
-    for (size_t i = 0; i < plan->n_regions; i++) {
-        const struct mt_region *region = &plan->regions[i];
-        if (region->backing != MT_BACKING_PRIVATE || region->populate_start == region->populate_end)
-            continue;
-        if (region->start + region->populate_start != end) {
-            mote_status status =
-                populate(machine->private_memory + (start - base), end - start, err);
-            if (status != MOTE_OK)
-                return status;
-            start = region->start + region->populate_start;
-        }
-        end = region->start + region->populate_end;
-    }
-    return populate(machine->private_memory + (start - base), end - start, err);
-}
-
 /* ---- The child ---- */
 
 static mote_status ask_for_child(struct mt_machine *machine, int fd, mote_error *err)
@@ -92,7 +61,10 @@ static mote_status ask_for_child(struct mt_machine *machine, int fd, mote_error 
     struct mt_process_prepared *prepared = machine->prepared;
     int fds[2] = {-1, -1};
     pthread_mutex_lock(&prepared->lock);
-    const struct mt_stub_request request = {.sequence = ++prepared->n_requests};
+    const struct mt_stub_request request = {.sequence = ++prepared->n_requests,
+                                            .processor = (uint64_t)sched_getcpu()};
+    const struct mt_stub_answer ready = {.sequence = request.sequence};
+    memcpy(machine->from + MT_FROM_ANSWER, &ready, sizeof(ready));
     int channel = prepared->zygote.channel;
     mote_status status = mt_channel_send(channel, &request, sizeof(request), fd, err);
     if (status == MOTE_OK)
@@ -125,8 +97,6 @@ static mote_status fill(struct mt_machine *machine, mote_error *err)
     if (status != MOTE_OK)
         return status;
     status = map_memory(machine, fd, err);
-    if (status == MOTE_OK)
-        status = populate_regions(machine, err);
     if (status == MOTE_OK)
         status = make_child(machine, fd, err);
     close(fd);

@@ -125,6 +125,8 @@ static bool add_mapping(struct mt_stub_plan *plan, const struct mt_stub_mapping 
     return true;
 }
 
+_Static_assert(MT_PROCESS_END <= MT_BASE_ADDRESS, "no guest's code is where the zygote's was");
+
 /* Page tables and the monitor's stacks have no use here: they are not mapped. */
 static mote_status list_mappings(const struct mt_process_prepared *prepared,
                                  struct mt_stub_plan *to, uint64_t *shared_bytes, mote_error *err)

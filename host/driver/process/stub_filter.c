@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two filters of a child. The first has the listener and lets the child's last steps pass; the
- * second, put over it when they are done, allows nothing. Of the answers of both the kernel takes
- * the stricter one (seccomp(2)), so that the waiting call is notified, and all else is trapped.
+ * The two filters of a child. The zygote puts the first over itself, once: at the place of the
+ * waiting call that call is allowed, in the zygote's own code what zygote and new child have to do,
+ * and nothing anywhere else. When a child has unmapped that code, the waiting call is left. The
+ * second is each child's own, since a listener belongs to a filter: it reports every call that is
+ * not of the zygote's code. Of the answers of both the kernel takes the stricter one (seccomp(2)),
+ * so that the waiting call is reported, and all else is trapped. What costs time in a filter is to
+ * make it: the second has four instructions.
  *
  * A call is told by architecture, place, number and arguments. The place is the address behind the
  * instruction.
@@ -32,49 +36,66 @@
 
 #define PLACE(offset) (MT_STUB_PAGE + (offset))
 
-/* At one place one call has one outcome; six instructions. */
-#define AT(offset, number, action) \
-    WHEN(PLACE(offset), 4), LOAD(FIELD(nr)), DEMAND(number), RETURN(action)
-
 /* Architecture and place, whose low half stays loaded. */
 #define PROLOGUE \
     DEMAND_FIELD(FIELD(arch), AUDIT_ARCH_X86_64), DEMAND_FIELD(HIGH(instruction_pointer), 0), \
         LOAD(LOW(instruction_pointer))
 
-#define WAITING(action) \
-    DEMAND(PLACE(MT_KEEP_RESUME)), DEMAND_FIELD(FIELD(nr), SYS_futex), \
-        DEMAND_ARGUMENT(0, 0, MT_PROCESS_TO + MT_TO_WORD), DEMAND_ARGUMENT(1, 0, 0), \
-        DEMAND_ARGUMENT(2, 0, 0), DEMAND_ARGUMENT(3, 0, 0), DEMAND_ARGUMENT(4, 0, 0), \
-        DEMAND_ARGUMENT(5, 0, 0), RETURN(action)
+#define WAITING \
+    DEMAND_FIELD(FIELD(nr), SYS_futex), DEMAND_ARGUMENT(0, 0, MT_PROCESS_TO + MT_TO_WORD), \
+        DEMAND_ARGUMENT(1, 0, 0), DEMAND_ARGUMENT(2, 0, 0), DEMAND_ARGUMENT(3, 0, 0), \
+        DEMAND_ARGUMENT(4, 0, 0), DEMAND_ARGUMENT(5, 0, 0), RETURN(SECCOMP_RET_ALLOW)
+#define N_WAITING 40 /* instructions of it */
 
-static struct sock_filter listening[] = {
+#define ALLOW(number) WHEN(number, 1), RETURN(SECCOMP_RET_ALLOW)
+
+static struct sock_filter zygote[] = {
     PROLOGUE,
-    AT(MT_KEEP_SENT, SYS_sendmsg, SECCOMP_RET_ALLOW),
-    AT(MT_KEEP_CLOSED, SYS_close, SECCOMP_RET_ALLOW),
-    AT(MT_KEEP_UNMAPPED, SYS_munmap, SECCOMP_RET_ALLOW),
-    AT(MT_KEEP_FILTERED, SYS_seccomp, SECCOMP_RET_ALLOW),
-    AT(MT_KEEP_STOPPED, SYS_exit_group, SECCOMP_RET_ALLOW),
-    WAITING(SECCOMP_RET_USER_NOTIF),
+    WHEN(PLACE(MT_KEEP_RESUME), N_WAITING),
+    WAITING,
+    WHEN(PLACE(MT_KEEP_STOPPED), 1),
+    RETURN(SECCOMP_RET_KILL_PROCESS),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, MT_PROCESS_SETUP, 1, 0),
+    RETURN(SECCOMP_RET_TRAP),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, MT_PROCESS_END, 0, 1),
+    RETURN(SECCOMP_RET_TRAP),
+    LOAD(FIELD(nr)),
+    /* Of the zygote. */
+    ALLOW(SYS_poll),
+    ALLOW(SYS_recvmsg),
+    ALLOW(SYS_clone),
+    /* Of both. */
+    ALLOW(SYS_close),
+    ALLOW(SYS_sched_setaffinity),
+    ALLOW(SYS_sendto),
+    ALLOW(SYS_exit_group),
+    /* Of children. */
+    ALLOW(SYS_getpid),
+    ALLOW(SYS_getppid),
+    ALLOW(SYS_pidfd_open),
+    ALLOW(SYS_prctl),
+    ALLOW(SYS_mmap),
+    ALLOW(SYS_setitimer),
+    ALLOW(SYS_seccomp),
+    ALLOW(SYS_sendmsg),
+    ALLOW(SYS_close_range),
+    ALLOW(SYS_munmap),
+    RETURN(SECCOMP_RET_TRAP),
 };
 
-/* Lies in the page that stays: a child installs it when all else is gone. */
-__attribute__((section(".keep_data"))) const struct sock_filter locked[] = {
-    PROLOGUE,
-    AT(MT_KEEP_STOPPED, SYS_exit_group, SECCOMP_RET_KILL_PROCESS),
-    WAITING(SECCOMP_RET_ALLOW),
+static struct sock_filter child[] = {
+    LOAD(LOW(instruction_pointer)),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, MT_PROCESS_SETUP, 0, 1),
+    RETURN(SECCOMP_RET_ALLOW),
+    RETURN(SECCOMP_RET_USER_NOTIF),
 };
 
-struct sock_fprog stub_listening_program(void)
+struct sock_fprog stub_zygote_program(void)
 {
-    return (struct sock_fprog){sizeof(listening) / sizeof(listening[0]), listening};
+    return (struct sock_fprog){sizeof(zygote) / sizeof(zygote[0]), zygote};
 }
 
-struct sock_fprog stub_locked_program(void)
+struct sock_fprog stub_child_program(void)
 {
-    /* The kernel only reads it. */
-    union {
-        const struct sock_filter *constant;
-        struct sock_filter *plain;
-    } program = {.constant = locked};
-    return (struct sock_fprog){sizeof(locked) / sizeof(locked[0]), program.plain};
+    return (struct sock_fprog){sizeof(child) / sizeof(child[0]), child};
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filters of a child. */
+/* The filters of zygote and child. */
 #ifndef MOTE_HOST_DRIVER_PROCESS_STUB_FILTER_H
 #define MOTE_HOST_DRIVER_PROCESS_STUB_FILTER_H
 
 #include <linux/filter.h>
 #include <stdint.h>
 
-/* The first: for SECCOMP_FILTER_FLAG_NEW_LISTENER. */
-struct sock_fprog stub_listening_program(void);
-/* The second: in the page that stays in the child. */
-struct sock_fprog stub_locked_program(void);
+/* The zygote's, which its children inherit. */
+struct sock_fprog stub_zygote_program(void);
+/* Each child's: for SECCOMP_FILTER_FLAG_NEW_LISTENER. */
+struct sock_fprog stub_child_program(void);
 
 #endif

@@ -11,13 +11,7 @@
 #include "host/driver/process/stub_layout.h"
 
 #define FUTEX 202
-#define SENDMSG 46
-#define CLOSE 3
-#define MUNMAP 11
-#define SECCOMP 317
 #define EXIT_GROUP 231
-#define MSG_NOSIGNAL 0x4000
-#define SECCOMP_SET_MODE_FILTER 1
 
 #define SAVED(index) (MT_FROM_REGISTERS + 8 * (index))
 
@@ -119,55 +113,13 @@ wait:
     restore %rsp, MT_REGISTER_RSP
     jmp *mt_stub_to + MT_TO_REGISTERS + 8 * MT_REGISTER_RIP(%rip)
 
-    /*
-     * A child's last steps, under the first filter. In: RDI the message to the host. Each call is
-     * allowed at its place only; the second filter allows none.
-     */
-    .org keep + MT_KEEP_LOCKDOWN, 0x90
-    .globl stub_lockdown
-stub_lockdown:
-    movq %rdi, %rsi
-    movl $MT_ZYGOTE_CHANNEL, %edi
-    movl $MSG_NOSIGNAL, %edx
-    movl $SENDMSG, %eax
-    jmp 3f
-    .org keep + MT_KEEP_SENT - 2, 0x90
-3:  syscall
-    testq %rax, %rax
-    js stop
-    movl $MT_ZYGOTE_N_DESCRIPTORS - 1, %ebx
-4:  movl %ebx, %edi
-    movl $CLOSE, %eax
-    jmp 5f
-    .org keep + MT_KEEP_CLOSED - 2, 0x90
-5:  syscall
-    decl %ebx
-    jns 4b
-    movl $MT_PROCESS_SETUP, %edi
-    movl $MT_PROCESS_SETUP_BYTES, %esi
-    movl $MUNMAP, %eax
-    .org keep + MT_KEEP_UNMAPPED - 2, 0x90
-    syscall
-    testq %rax, %rax
-    jnz stop
-    movl $SECCOMP_SET_MODE_FILTER, %edi
-    xorl %esi, %esi
-    leaq mt_stub_from + MT_FROM_PROGRAM(%rip), %rdx
-    movl $SECCOMP, %eax
-    .org keep + MT_KEEP_FILTERED - 2, 0x90
-    syscall
-    testq %rax, %rax
-    jnz stop
-    jmp wait
-
-    /* The second filter kills who comes here; nothing else is left to be done. */
+    /* The filter kills who comes here; nothing else is left to be done. */
+    .org keep + MT_KEEP_RESUME_END, 0x90
 stop:
-    xorl %edi, %edi
     movl $EXIT_GROUP, %eax
-    jmp 6f
     .org keep + MT_KEEP_STOPPED - 2, 0x90
-6:  syscall
+    syscall
     hlt
-    .org keep + MT_KEEP_DATA, 0x90
+    .org keep + MT_KEEP_END, 0x90
 
     .section .note.GNU-stack, "", @progbits

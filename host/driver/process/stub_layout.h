@@ -3,14 +3,15 @@
  * What host and stub agree on. The stub is the program that sandboxes of the process driver run in;
  * it is compiled and assembled apart from the library. All addresses are the child's.
  *
- *   MT_STUB_PAGE     the guest's way out; handler, waiting, resuming, lockdown; second filter (X)
+ *   MT_STUB_PAGE     the guest's way out; handler, waiting, resuming (X)
  *   MT_PROCESS_TO    what a child resumes from: the host writes it, the child can only read it
  *   MT_PROCESS_FROM  what a child leaves for the host: saved registers, stack for signals
+ *   MT_PROCESS_SETUP the rest of the stub's program: a child's last step unmaps it
  *   guest's regions  at the guest's own addresses
- *   MT_PROCESS_SETUP the rest of the stub's program; unmapped in children
  *
- * The first three lie together, in the range that abi/memory_map.h reserves for drivers: after a
- * switch of processes every page costs a walk of the page tables, and this makes the walks short.
+ * The first four lie together, in the range that abi/memory_map.h reserves for drivers: after a
+ * switch of processes every page costs a walk of the page tables, and this makes the walks short;
+ * and a child has fewer page tables to be made and to be freed.
  */
 #ifndef MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
 #define MOTE_HOST_DRIVER_PROCESS_STUB_LAYOUT_H
@@ -21,7 +22,7 @@
 #define MT_PROCESS_TO_BYTES 0x9000
 #define MT_PROCESS_FROM 0x18f000
 #define MT_PROCESS_FROM_BYTES 0x21000
-#define MT_PROCESS_SETUP 0x50000000
+#define MT_PROCESS_SETUP 0x1c0000
 #define MT_PROCESS_SETUP_BYTES 0x20000
 #define MT_PROCESS_END (MT_PROCESS_SETUP + MT_PROCESS_SETUP_BYTES)
 
@@ -32,13 +33,8 @@
 #define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
 #define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
 #define MT_KEEP_RESUME_END 0x280 /* behind the last instruction of resuming */
-#define MT_KEEP_LOCKDOWN 0x280
-#define MT_KEEP_SENT 0x2a0
-#define MT_KEEP_CLOSED 0x2c0
-#define MT_KEEP_UNMAPPED 0x2e0
-#define MT_KEEP_FILTERED 0x300
-#define MT_KEEP_STOPPED 0x340
-#define MT_KEEP_DATA 0x380
+#define MT_KEEP_STOPPED 0x290
+#define MT_KEEP_END 0x2a0
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
@@ -55,7 +51,7 @@
 #define MT_FROM_IS_OUT 0x0    /* 1: the guest used the stub page */
 #define MT_FROM_IS_SIGNAL 0x8 /* 1: a signal was handled */
 #define MT_FROM_FRAME 0x10    /* where its frame is */
-#define MT_FROM_PROGRAM 0x20  /* while a child is set up: struct sock_fprog of the second filter */
+#define MT_FROM_ANSWER 0x20   /* what a child sends when it is ready; the host puts it there */
 #define MT_FROM_REGISTERS 0x40
 #define MT_FROM_STACK 0x1000
 
@@ -86,10 +82,20 @@
 #define MT_REGISTER_RIP 17
 #define MT_N_REGISTERS 18
 
-/* Descriptors of the zygote. */
+/* Descriptors of the zygote, and those that a child has besides until it gives them up. */
 #define MT_ZYGOTE_CHANNEL 0
 #define MT_ZYGOTE_HOST 1 /* a pidfd of the host */
+#define MT_CHILD_MEMORY 2
+#define MT_CHILD_SELF 3 /* a pidfd of the child */
+#define MT_CHILD_LISTENER 4
 #define MT_ZYGOTE_N_DESCRIPTORS 8
+
+/* A system call of a child's script, and the only result that lets the script go on. */
+#define MT_CHILD_CALL_BYTES 64
+#define MT_CHILD_CALL_NUMBER 0x0
+#define MT_CHILD_CALL_STEP 0x4
+#define MT_CHILD_CALL_ARGUMENTS 0x8
+#define MT_CHILD_CALL_RESULT 0x38
 
 #define MT_ZYGOTE_MAX_MAPPINGS 256
 
@@ -116,6 +122,7 @@ struct mt_stub_plan {
 /* All later messages: make a child; the descriptor of the sandbox's file comes with it. */
 struct mt_stub_request {
     uint64_t sequence;
+    uint64_t processor; /* where the host runs */
 };
 
 /* Every step that may fail in zygote or child: X(name, text). */
@@ -130,13 +137,17 @@ struct mt_stub_request {
     X(GROUP, "setpgid in the zygote") \
     X(PLAN, "receiving the plan in the zygote") \
     X(MAP_SHARED, "mmap of the image in the zygote") \
+    X(FORK_NO_STACK, "madvise(MADV_DONTFORK) in the zygote") \
+    X(CONFINE, "seccomp in the zygote") \
     X(REQUEST, "receiving a request in the zygote") \
     X(CLONE, "clone in the zygote") \
     X(PARENT_DEATH, "prctl(PR_SET_PDEATHSIG) in the child") \
     X(MAP_PRIVATE, "mmap of guest memory in the child") \
-    X(TICK, "setitimer in the child") \
     X(PIDFD, "pidfd_open in the child") \
-    X(FILTER, "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER) in the child")
+    X(TICK, "setitimer in the child") \
+    X(PROCESSORS, "sched_setaffinity in the child") \
+    X(FILTER, "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER) in the child") \
+    X(HAND_OVER, "handing the child over")
 
 enum mt_stub_step {
 #define MT_STUB_STEP_ENUM(name, text) MT_STEP_##name,

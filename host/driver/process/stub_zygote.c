@@ -10,8 +10,8 @@
 #include "host/driver/process/stub_calls.h"
 #include "host/driver/process/stub_filter.h"
 #include "host/driver/process/stub_layout.h"
+#include "host/driver/process/stub_script.h"
 #include <errno.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,20 +22,21 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 
 #define ADDRESS_END 0x7ffffffff000ul
 #define KERNEL_SIGNALS 64
 #define KERNEL_SIGSET_BYTES 8
 #define KERNEL_SA_RESTORER 0x04000000ul
-#define ALL_PROCESSORS_BYTES 1024
-#define TICK_US 10000
+
+#define NO_PROCESSOR UINT64_MAX
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-void stub_lockdown(const struct msghdr *message) HIDDEN;
-void stub_main(void);
+long stub_make_child(long step) HIDDEN;
+void stub_main(void) HIDDEN;
+extern uint8_t stub_stack[] HIDDEN;
+extern uint8_t stub_stack_end[] HIDDEN;
 
 struct kernel_sigaction {
     unsigned long handler;
@@ -50,8 +51,8 @@ union control {
     struct cmsghdr head;
 };
 
-static struct mt_stub_plan plan;
-static long zygote_pid;
+static bool has_close_range;
+static bool can_move;
 
 /* The entry: the system's stack is about to go. */
 __asm__(".text\n"
@@ -63,6 +64,11 @@ __asm__(".text\n"
         "    hlt\n"
         ".bss\n"
         ".balign 4096\n"
+        ".globl stub_stack\n"
+        ".globl stub_stack_end\n"
+        ".hidden stub_stack\n"
+        ".hidden stub_stack_end\n"
+        "stub_stack:\n"
         "    .zero 0x8000\n"
         "stub_stack_end:\n"
         ".text\n");
@@ -136,10 +142,11 @@ static int receive(void *to, size_t len_bytes, enum mt_stub_step step)
 static void wait_for_request(void)
 {
     struct pollfd sources[] = {{MT_ZYGOTE_CHANNEL, POLLIN, 0}, {MT_ZYGOTE_HOST, POLLIN, 0}};
+    long n;
     do
-        stub_call3(SYS_poll, stub_address(sources), 2, -1);
-    while (sources[0].revents == 0 && sources[1].revents == 0);
-    if (sources[1].revents != 0)
+        n = stub_call3(SYS_poll, stub_address(sources), 2, -1);
+    while (n == 0 || n == -EINTR);
+    if (n < 0 || sources[1].revents != 0)
         leave();
 }
 
@@ -148,7 +155,8 @@ static void wait_for_request(void)
 static void close_inherited(void)
 {
     const unsigned first = MT_ZYGOTE_HOST + 1;
-    if (stub_call3(SYS_close_range, first, UINT32_MAX, 0) == 0)
+    has_close_range = stub_call3(SYS_close_range, first, UINT32_MAX, 0) == 0;
+    if (has_close_range)
         return;
     struct rlimit limit = {0, 0};
     stub_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, stub_address(&limit));
@@ -218,12 +226,12 @@ static void set_signals(void)
 }
 
 /* The host's thread may have been bound to some processors; its children shall go where calls come
- * from. What the system does not allow is left as it is. */
+ * from. */
 static void use_all_processors(void)
 {
-    static unsigned char all[ALL_PROCESSORS_BYTES];
+    unsigned char all[STUB_PROCESSORS_BYTES];
     memset(all, 0xFF, sizeof(all));
-    stub_call3(SYS_sched_setaffinity, 0, sizeof(all), stub_address(all));
+    can_move = stub_call3(SYS_sched_setaffinity, 0, sizeof(all), stub_address(all)) == 0;
 }
 
 static void become_zygote(void)
@@ -240,7 +248,6 @@ static void become_zygote(void)
     set_limits();
     set_signals();
     use_all_processors();
-    zygote_pid = stub_call1(SYS_getpid, 0);
 }
 
 /* ---- Mapping ---- */
@@ -253,11 +260,11 @@ static long map(unsigned long start, unsigned long len_bytes, unsigned protectio
     return at < 0 && at > -4096 ? at : 0;
 }
 
-static long map_all(bool is_private, int fd)
+static long map_shared(const struct mt_stub_plan *plan, int fd)
 {
-    for (uint64_t i = 0; i < plan.n_mappings && i < MT_ZYGOTE_MAX_MAPPINGS; i++) {
-        const struct mt_stub_mapping *mapping = &plan.mappings[i];
-        if ((mapping->is_private != 0) != is_private)
+    for (uint64_t i = 0; i < plan->n_mappings && i < MT_ZYGOTE_MAX_MAPPINGS; i++) {
+        const struct mt_stub_mapping *mapping = &plan->mappings[i];
+        if (mapping->is_private)
             continue;
         long result =
             map(mapping->start, mapping->len_bytes, mapping->protection, fd, mapping->file_offset);
@@ -267,96 +274,71 @@ static long map_all(bool is_private, int fd)
     return 0;
 }
 
-static long map_private(int fd)
+/* ---- Children ---- */
+
+static void write_script(const struct mt_stub_plan *plan)
 {
-    long result = map_all(true, fd);
-    if (result == 0)
-        result = map(MT_PROCESS_TO, MT_PROCESS_TO_BYTES, PROT_READ, fd, plan.control_offset);
-    if (result == 0)
-        result = map(MT_PROCESS_FROM, MT_PROCESS_FROM_BYTES, PROT_READ | PROT_WRITE, fd,
-                     plan.control_offset + MT_PROCESS_TO_BYTES);
-    return result;
+    const struct stub_facts facts = {.plan = plan,
+                                     .zygote = stub_call1(SYS_getpid, 0),
+                                     .has_close_range = has_close_range,
+                                     .can_move = can_move};
+    stub_write_script(&facts);
 }
 
-/* ---- A child ---- */
-
-static long open_self(void)
+/* Children need no stack. Without one, the kernel has less to copy and neither side has to copy a
+ * page that the other may write. */
+static void confine(void)
 {
-    return stub_call3(SYS_pidfd_open, stub_call1(SYS_getpid, 0), 0, 0);
+    struct sock_fprog program = stub_zygote_program();
+    demand(stub_call3(SYS_madvise, stub_address(stub_stack), stub_stack_end - stub_stack,
+                      MADV_DONTFORK),
+           MT_STEP_FORK_NO_STACK);
+    demand(stub_call3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, stub_address(&program)),
+           MT_STEP_CONFINE);
 }
 
-/* From the first filter on only the steps in stub_keep.S can be made. */
-static void lock_down(uint64_t sequence, int pidfd)
+/* A child is made where the host runs, which waits for it: to wake another processor takes longer
+ * than most of its steps. Where the system does not allow that, it is made here. */
+static void go_to(uint64_t processor)
 {
-    static union control control;
-    static struct mt_stub_answer text;
-    static struct iovec part = {&text, sizeof(text)};
-    static struct msghdr message = {.msg_iov = &part,
-                                    .msg_iovlen = 1,
-                                    .msg_control = &control,
-                                    .msg_controllen = sizeof(control)};
-    struct sock_fprog *locked = (struct sock_fprog *)(MT_PROCESS_FROM + MT_FROM_PROGRAM);
-    *locked = stub_locked_program();
-    text = (struct mt_stub_answer){sequence, MT_STEP_NONE, 0};
-    control.head = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    struct sock_fprog program = stub_listening_program();
-    long listener =
-        stub_call3(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                   SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                   stub_address(&program));
-    if (listener == -EINVAL)
-        listener = stub_call3(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                              SECCOMP_FILTER_FLAG_NEW_LISTENER, stub_address(&program));
-    if (listener < 0)
-        fail(sequence, MT_STEP_FILTER, listener);
-    const int fds[2] = {(int)listener, pidfd};
-    memcpy(CMSG_DATA(&control.head), fds, sizeof(fds));
-    stub_lockdown(&message);
+    unsigned char mask[STUB_PROCESSORS_BYTES];
+    if (!can_move || processor >= sizeof(mask) * 8)
+        return;
+    memset(mask, 0, sizeof(mask));
+    mask[processor / 8] = (unsigned char)(1u << processor % 8);
+    stub_call3(SYS_sched_setaffinity, 0, sizeof(mask), stub_address(mask));
 }
 
-static _Noreturn void become_child(uint64_t sequence, int memory_fd)
+static void serve(uint64_t *processor)
 {
-    static const struct itimerval tick = {{0, TICK_US}, {0, TICK_US}};
-    long result = stub_call6(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
-    if (result < 0)
-        fail(sequence, MT_STEP_PARENT_DEATH, result);
-    if (stub_call1(SYS_getppid, 0) != zygote_pid)
-        leave();
-    stub_call6(SYS_prctl, PR_SET_NAME, stub_address("mote-guest"), 0, 0, 0, 0);
-    result = map_private(memory_fd);
-    if (result < 0)
-        fail(sequence, MT_STEP_MAP_PRIVATE, result);
-    result = stub_call3(SYS_setitimer, ITIMER_PROF, stub_address(&tick), 0);
-    if (result < 0)
-        fail(sequence, MT_STEP_TICK, result);
-    long pidfd = open_self();
-    if (pidfd < 0)
-        fail(sequence, MT_STEP_PIDFD, pidfd);
-    lock_down(sequence, (int)pidfd);
-    leave();
-}
-
-static void serve(void)
-{
-    struct mt_stub_request request;
+    struct mt_stub_request request = {0, 0};
     wait_for_request();
     int memory_fd = receive(&request, sizeof(request), MT_STEP_REQUEST);
-    long pid = stub_call6(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
-    if (pid == 0)
-        become_child(request.sequence, memory_fd);
+    if (request.processor != *processor)
+        go_to(request.processor);
+    *processor = request.processor;
+    long pid = stub_make_child(MT_STEP_PIDFD);
     if (pid < 0)
         answer(request.sequence, MT_STEP_CLONE, pid);
     stub_call1(SYS_close, memory_fd);
 }
 
+static void learn_plan(void)
+{
+    struct mt_stub_plan plan;
+    int image_fd = receive(&plan, sizeof(plan), MT_STEP_PLAN);
+    demand(map_shared(&plan, image_fd), MT_STEP_MAP_SHARED);
+    stub_call1(SYS_close, image_fd);
+    write_script(&plan);
+}
+
 void stub_main(void)
 {
+    uint64_t processor = NO_PROCESSOR;
     become_zygote();
-    int image_fd = receive(&plan, sizeof(plan), MT_STEP_PLAN);
-    demand(map_all(false, image_fd), MT_STEP_MAP_SHARED);
-    stub_call1(SYS_close, image_fd);
+    learn_plan();
+    confine();
     answer(0, MT_STEP_NONE, 0);
     for (;;)
-        serve();
+        serve(&processor);
 }
