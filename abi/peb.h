@@ -23,7 +23,7 @@ struct mt_peb {
     uint64_t dispatch_function; /* written by a 0.1 guest's entry */
     uint64_t host_definitions_bytes;
     uint64_t host_definitions;
-    uint64_t host_exception_bytes;
+    uint64_t host_exception_bytes; /* the region begins at the page behind the definitions */
     uint64_t guest_error_bytes;
     uint64_t guest_error;
     uint64_t code;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a guest asks its host for something: one byte written with `out %al, %dx`. Ports 99, 101 and
- * 102 are those of the record's 5.3; MT_PORT_DONE is mote's own. In all of them messages travel on
+ * 102 are those of the record's 5.3; MT_PORT_DONE and
+ * MT_PORT_TRY_CALL are mote's own. In all of them messages travel on
  * the output buffer.
  *
  * Guests of the mote ABI keep log records and printed text back and push them, as GuestLogData
@@ -17,6 +18,11 @@
 #define MT_PORT_CALL 101u  /* records, and under them a FunctionCall of type host */
 #define MT_PORT_ABORT 102u /* the byte is the abort code; its text is in the panic buffer */
 #define MT_PORT_DONE 104u  /* initialised, or call finished: records, and under them the result */
+
+/* As MT_PORT_CALL, of mote guests only; but when the host's function fails, or there is none that
+ * takes these arguments, the guest goes on: it finds no new element on the input buffer, and the
+ * failure in the host exception region, whose length is 0 after a call that was answered. */
+#define MT_PORT_TRY_CALL 105u
 
 /* The most records that may lie on the output buffer at one exit. */
 #define MT_MAX_PENDING_RECORDS 64u

@@ -146,8 +146,8 @@ static struct mt_script_write take_write(struct story *story)
 
 static struct mt_exit take_port(struct fuzz_input *input)
 {
-    static const uint16_t ports[] = {MT_PORT_LOG,  MT_PORT_CALL, MT_PORT_ABORT,
-                                     MT_PORT_DONE, MT_PORT_DONE, MT_PORT_CALL};
+    static const uint16_t ports[] = {MT_PORT_LOG,  MT_PORT_CALL,     MT_PORT_ABORT,
+                                     MT_PORT_DONE, MT_PORT_TRY_CALL, MT_PORT_CALL};
     struct mt_exit exit = {.kind = MT_EXIT_PORT, .port = {.size_bytes = 1, .count = 1}};
     uint8_t choice = fuzz_take_u8(input) & 7;
     exit.port.number = choice < 6 ? ports[choice] : fuzz_take_u16(input);

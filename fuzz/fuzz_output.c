@@ -102,7 +102,7 @@ static void list_alone(const uint8_t *output, int asked)
 
 static struct mt_script_step last_step(const mote_sandbox *sandbox, uint8_t how)
 {
-    static const uint16_t ports[] = {MT_PORT_DONE, MT_PORT_DONE, MT_PORT_CALL, MT_PORT_LOG};
+    static const uint16_t ports[] = {MT_PORT_DONE, MT_PORT_TRY_CALL, MT_PORT_CALL, MT_PORT_LOG};
     struct mt_script_step step = fuzz_done(sandbox);
     if (!fuzz_is_01(sandbox) || how % 4 > 1)
         step.exit = (struct mt_exit){

@@ -48,8 +48,9 @@ static moteg_value take_result(const char *name, moteg_type returns)
     return value;
 }
 
-void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
-                     moteg_value *result)
+/* Returns when the host lets the guest go on. */
+static void send_call(uint16_t port, const char *name, moteg_type returns, const moteg_value *args,
+                      size_t n_args)
 {
     if (n_args > MOTEG_MAX_PARAMETERS)
         moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "call of host function %s has %zu arguments", name,
@@ -65,7 +66,23 @@ void moteg_host_call(const char *name, moteg_type returns, const moteg_value *ar
     mt_records_flush_unless_fit(mt_wire_call_bytes(&call));
     uint64_t mark = mt_output_mark();
     push_call(&call, name);
-    mt_out(MT_PORT_CALL, mt_records_push());
+    mt_out(port, mt_records_push());
     mt_output_drop_to(mark);
+}
+
+void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
+                     moteg_value *result)
+{
+    send_call(MT_PORT_CALL, name, returns, args, n_args);
     *result = take_result(name, returns);
+}
+
+bool moteg_host_try(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
+                    moteg_value *result, moteg_host_failure *failure)
+{
+    send_call(MT_PORT_TRY_CALL, name, returns, args, n_args);
+    if (mt_host_failure_read(failure))
+        return false;
+    *result = take_result(name, returns);
+    return true;
 }

@@ -7,6 +7,8 @@
 #include "guest/runtime/runtime.h"
 #include "guest/runtime/start.h"
 
+#include <stdlib.h>
+
 _Static_assert(START_STUB_OUT == MT_STUB_PAGE + MT_STUB_OUT, "start.h");
 _Static_assert(START_PEB_RUN_MODE == offsetof(struct mt_peb, run_mode), "start.h");
 _Static_assert(START_RUN_MODE_HYPERVISOR == MT_RUN_MODE_HYPERVISOR, "start.h");
@@ -43,6 +45,8 @@ void mt_run(const struct mt_peb *peb, uint64_t seed, uint64_t page_bytes, uint64
     (void)page_bytes;
     read_peb(peb);
     mt_records_init(max_log_level);
+    /* As the record has it (section 6.1): numbers differ from sandbox to sandbox. */
+    srand((unsigned)(seed >> 32));
     mt_heap_init((void *)(uintptr_t)mt_peb.heap, mt_peb.heap_bytes, seed);
     mt_thread_init();
     mt_dispatch_init();

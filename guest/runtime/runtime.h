@@ -102,6 +102,11 @@ void mt_thread_init(void);
 /* Copy what FS points to, and point it there. */
 void mt_thread_move(void *block);
 
+/* ---- host_failure.c ---- */
+
+/* What the host says about the call that was tried; false when it has answered it. */
+bool mt_host_failure_read(moteg_host_failure *failure);
+
 /* ---- init.c ---- */
 
 /* Where start.S goes; `seed` has been used for the canary. */

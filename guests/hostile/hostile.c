@@ -453,7 +453,8 @@ static uint64_t next_random(uint64_t *seed)
 /* Write random bytes over what the host will look at, then say something on a port of the ABI. */
 MOTEG_FUNCTION(void, Scribble, (u64, start))
 {
-    static const uint32_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
+    static const uint32_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE,
+                                     MT_PORT_TRY_CALL};
     uint64_t seed = start | 1;
     uint64_t kind = next_random(&seed) % 6;
     uint8_t *output = (uint8_t *)(uintptr_t)mt_peb.output;
@@ -468,7 +469,7 @@ MOTEG_FUNCTION(void, Scribble, (u64, start))
     if (next_random(&seed) % 4 == 0)
         memset((void *)(uintptr_t)mt_peb.guest_error, (int)next_random(&seed), 16);
     uint64_t announced = next_random(&seed) % 3;
-    hostile_out(ports[next_random(&seed) % 4], (uint32_t)announced);
+    hostile_out(ports[next_random(&seed) % 5], (uint32_t)announced);
 }
 
 /* n bytes in the panic buffer, and no NUL behind them; status 256 only leaves them there. */

@@ -234,7 +234,8 @@ static void assert_port(const struct mt_exit *exit, unsigned number, unsigned va
 static void test_out_on_a_port_of_the_abi_exits(void **state)
 {
     SKIP_WITHOUT_DRIVER();
-    static const uint8_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
+    static const uint8_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE,
+                                    MT_PORT_TRY_CALL};
     for (size_t i = 0; i < sizeof(ports); i++) {
         /* mov $port, %edx; mov $7, %al; out %al, %dx; ud2 */
         struct mt_exit exit = RUN(*state, MOV_EDX(ports[i]), 0xB0, 7, OUT, 0x0F, 0x0B);
@@ -302,7 +303,7 @@ static void test_the_stub_page_changes_no_register(void **state)
 static void test_other_ports_are_refused(void **state)
 {
     SKIP_WITHOUT_DRIVER();
-    static const uint16_t ports[] = {0, 98, 100, 103, 105, 255, 256, 1016, 0xCF8, 65535};
+    static const uint16_t ports[] = {0, 98, 100, 103, 106, 255, 256, 1016, 0xCF8, 65535};
     for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
         struct mt_exit exit = RUN(*state, MOV_EDX(ports[i]), OUT);
         assert_fault(&exit, 13, CODE + 5);

@@ -5,6 +5,7 @@
 #include "host/base/error.h"
 #include "host/base/text.h"
 #include "host/hostfn/marshal.h"
+#include "host/memory/exception.h"
 #include "host/os/clock.h"
 #include <stdio.h>
 #include <string.h>
@@ -100,13 +101,11 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     uint64_t cpu_before_ns = cpu_now(run);
     mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
     run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
-    if (returned != MOTE_OK)
-        return failed(function, returned, &host_err, err);
     uint64_t latest = run->wall_deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
     run->answered_ns = mt_clock_ns();
     if (run->answered_ns > latest)
         run->late_function = function->name;
-    return MOTE_OK;
+    return returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
 }
 
 static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,
@@ -168,6 +167,37 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
     if (status == MOTE_OK)
         status = put_result(sandbox, function, &result, err);
     return status;
+}
+
+/* What a guest that tries is told; all else ends its call. */
+static bool is_for_guest(mote_status status)
+{
+    return status == MOTE_E_HOST_FUNCTION || status == MOTE_E_HOST_FUNCTION_UNKNOWN ||
+           status == MOTE_E_HOST_FUNCTION_ARGUMENTS || status == MOTE_E_INPUT_FULL;
+}
+
+mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *element, mote_error *err)
+{
+    const struct mt_layout *layout = &run->sandbox->template->layout;
+    const struct mt_window *window = &run->sandbox->buffers.window;
+    mote_error failure;
+    mote_status status = mt_host_call_answer(run, element, &failure);
+    mt_exception_clear(layout, window);
+    if (status == MOTE_OK)
+        return MOTE_OK;
+    if (!is_for_guest(status)) {
+        if (err != NULL)
+            *err = failure;
+        return status;
+    }
+    const struct mt_exception exception = {
+        .message = failure.message[0] != '\0' ? failure.message : failure.text,
+        .source = failure.function,
+        .code = failure.guest_code,
+        .status = status,
+    };
+    mt_exception_write(layout, window, &exception);
+    return MOTE_OK;
 }
 
 mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,

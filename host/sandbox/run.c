@@ -188,7 +188,7 @@ static mote_status take_records(mote_sandbox *sandbox, size_t n_records, mote_er
     return status;
 }
 
-static mote_status take_host_call(struct mt_run *run, size_t n_records, mote_error *err)
+static mote_status take_host_call(struct mt_run *run, size_t n_records, bool tries, mote_error *err)
 {
     mote_sandbox *sandbox = run->sandbox;
     struct mt_element elements[MT_MAX_PENDING_RECORDS + 1];
@@ -198,7 +198,8 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, mote_err
     if (status != MOTE_OK)
         return status;
     mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
-    status = mt_host_call_answer(run, &elements[n_records], err);
+    status = tries ? mt_host_call_try(run, &elements[n_records], err)
+                   : mt_host_call_answer(run, &elements[n_records], err);
     /* The guest is not let go on past its limit, however little it has left to do. */
     return status == MOTE_OK ? mt_run_check_limits(run, run->answered_ns, err) : status;
 }
@@ -238,7 +239,11 @@ static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, b
     case MT_PORT_LOG:
         return take_records(run->sandbox, value == 0 ? 1 : value, err);
     case MT_PORT_CALL:
-        return take_host_call(run, value, err);
+        return take_host_call(run, value, false, err);
+    case MT_PORT_TRY_CALL:
+        if (run->sandbox->image->parsed.facts.abi == MOTE_ABI_HYPERLIGHT_0_1)
+            return bad_port(exit, err);
+        return take_host_call(run, value, true, err);
     case MT_PORT_ABORT:
         return aborted(run->sandbox, value, err);
     case MT_PORT_DONE:

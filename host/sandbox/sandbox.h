@@ -78,9 +78,10 @@ void mt_run_end(struct mt_run *run, mote_status status);
 mote_status mt_records_deliver(mote_sandbox *sandbox, const struct mt_element *elements,
                                size_t n_records, mote_error *err);
 
-/* Answer the host call in an element. */
+/* Answer the host call in an element. A guest that tries is told of a failure, and goes on. */
 mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
                                 mote_error *err);
+mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *element, mote_error *err);
 /* HostPrint as every sandbox has it; context is the sandbox. */
 mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,
                           mote_error *err);

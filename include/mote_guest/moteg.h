@@ -173,6 +173,34 @@ moteg_value moteg_fallback(const moteg_call *call);
 void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
                      moteg_value *result);
 
+/** Why a host call that was tried has failed. */
+typedef enum moteg_host_failure_kind {
+    MOTEG_HOST_NO_ROOM = 9,         /**< the result does not fit the input buffer */
+    MOTEG_HOST_FAILED = 73,         /**< the host's function failed, with code and message */
+    MOTEG_HOST_UNKNOWN = 74,        /**< there is no such function, or it may not be called now */
+    MOTEG_HOST_WRONG_ARGUMENTS = 75 /**< it takes others */
+} moteg_host_failure_kind;
+
+/** The failure of a host call that was tried. */
+typedef struct moteg_host_failure {
+    moteg_host_failure_kind kind;
+    uint64_t code;        /**< the function's own, 0 if it was not called */
+    const char *message;  /**< the function's own, or what was wrong */
+    const char *function; /**< its name; empty where the host does not say */
+} moteg_host_failure;
+
+/**
+ * Call a function of the host, and be told when that fails; moteg_host_call() would not come back.
+ *
+ * Units: n_args in values, 0 to 11.
+ * Owner: name and args stay the caller's. Text and bytes in *result and in *failure are call
+ * memory. Errors: false, with *failure filled and *result untouched, if the host's function fails,
+ * if there is none, if it takes other arguments, or if its result does not fit. A call that cannot
+ * be sent, or a result that is not of type returns, is moteg_fail()ed as by moteg_host_call().
+ */
+bool moteg_host_try(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
+                    moteg_value *result, moteg_host_failure *failure);
+
 /**
  * Make a text as printf() does.
  *

@@ -34,6 +34,16 @@ static void open_with(struct guest *guest, mote_host_fn fn, void *context, mote_
     assert_fine(guest_init(guest));
 }
 
+/* The same of a mote guest, which takes calls of any name. */
+static void open_mote_with(struct guest *guest, mote_host_fn fn, void *context)
+{
+    guest_file()->note.description.flags = MT_NOTE_FLAG_OPEN;
+    guest_open(guest, GUEST_MOTE, NULL);
+    add(guest, "F", fn, context, MOTE_TYPE_I32, 0, MOTE_TYPE_I32);
+    guest_start(guest);
+    assert_fine(guest_init(guest));
+}
+
 static mote_status call_i32(struct guest *guest)
 {
     return guest_call(guest, "Any", NULL, 0, MOTE_TYPE_I32, NULL);
@@ -298,6 +308,65 @@ static void test_a_failing_host_function_ends_the_call(void **state)
     }
 }
 
+/* The length in the host exception region. */
+static uint32_t exception_bytes(const struct guest *guest)
+{
+    return (uint32_t)guest_word(guest, guest_place(guest, MT_PLACE_HOST_EXCEPTION));
+}
+
+static mote_status try_f(struct guest *guest, const char *function)
+{
+    guest_push_call(guest, function, NULL, 0);
+    guest_out(guest, MT_PORT_TRY_CALL, 0);
+    guest_push_i32(guest, 1);
+    guest_done(guest);
+    return call_i32(guest);
+}
+
+static void test_a_guest_that_tries_goes_on_and_is_told_why(void **state)
+{
+    (void)state;
+    struct guest guest;
+    open_mote_with(&guest, refuse, NULL);
+    assert_fine(try_f(&guest, "F"));
+    assert_in_range(exception_bytes(&guest), 20, 200);
+    assert_state(&guest, MOTE_SANDBOX_READY);
+    assert_fine(try_f(&guest, "HostPrint_"));
+    assert_in_range(exception_bytes(&guest), 20, 200);
+    guest_close(&guest);
+    mote_value one = mote_i32(1);
+    open_mote_with(&guest, give, &one);
+    guest_set_word(&guest, guest_place(&guest, MT_PLACE_HOST_EXCEPTION), UINT64_MAX);
+    assert_fine(try_f(&guest, "F"));
+    assert_int_equal(exception_bytes(&guest), 0);
+    guest_close(&guest);
+}
+
+/* Trying is about host functions; what breaks the ABI ends the call. */
+static void test_a_guest_that_tries_nonsense_is_stopped(void **state)
+{
+    (void)state;
+    struct guest guest;
+    open_mote_with(&guest, refuse, NULL);
+    guest_push_i32(&guest, 1);
+    guest_out(&guest, MT_PORT_TRY_CALL, 0);
+    assert_error(call_i32(&guest), MOTE_E_PROTOCOL);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
+static void test_a_guest_of_01_has_no_port_to_try(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    guest_push_call(&guest, "HostPrint", NULL, 0);
+    guest_out(&guest, MT_PORT_TRY_CALL, 0);
+    assert_error(guest_call(&guest, "Echo", NULL, 0, MOTE_TYPE_I32, NULL), MOTE_E_PROTOCOL);
+    assert_int_equal(last_error.protocol_value, MT_PORT_TRY_CALL);
+    guest_close(&guest);
+}
+
 static void test_a_result_that_is_none_is_the_host_functions_failure(void **state)
 {
     (void)state;
@@ -448,6 +517,9 @@ int main(void)
         cmocka_unit_test(test_a_message_that_is_no_host_call_poisons),
         cmocka_unit_test(test_a_failing_host_function_ends_the_call),
         cmocka_unit_test(test_a_result_that_is_none_is_the_host_functions_failure),
+        cmocka_unit_test(test_a_guest_that_tries_goes_on_and_is_told_why),
+        cmocka_unit_test(test_a_guest_that_tries_nonsense_is_stopped),
+        cmocka_unit_test(test_a_guest_of_01_has_no_port_to_try),
         cmocka_unit_test(test_a_result_larger_than_the_room_left_is_refused_at_the_byte),
         cmocka_unit_test(test_a_host_function_cannot_use_its_own_sandbox),
         cmocka_unit_test(test_a_host_function_may_use_another_sandbox),

@@ -57,7 +57,8 @@ static const uint64_t gdt[MT_KVM_GDT_BYTES / 8] = {
     [MT_KVM_USER_CODE / 8] = 0x00AFFB000000FFFF,
 };
 
-static const uint16_t allowed_ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE};
+static const uint16_t allowed_ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE,
+                                         MT_PORT_TRY_CALL};
 
 static uint8_t *page_at(uint8_t *monitor, uint64_t guest_address)
 {

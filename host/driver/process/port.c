@@ -46,7 +46,7 @@ struct decoded {
 bool mt_process_is_port(uint64_t port)
 {
     return port == MT_PORT_LOG || port == MT_PORT_CALL || port == MT_PORT_ABORT ||
-           port == MT_PORT_DONE;
+           port == MT_PORT_DONE || port == MT_PORT_TRY_CALL;
 }
 
 /* Bytes as they are mapped in the child, if its guest has the right. What lies in private memory
