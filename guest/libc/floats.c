@@ -378,6 +378,12 @@ float strtof(const char *text, char **end)
     return is_negative ? -value : value;
 }
 
+/* No more exact than a double: long double is not what guests count with. */
+long double strtold(const char *text, char **end)
+{
+    return strtod(text, end);
+}
+
 double atof(const char *text)
 {
     return strtod(text, NULL);

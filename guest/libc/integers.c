@@ -2,6 +2,7 @@
 /* strtol() and its family. */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -119,4 +120,19 @@ long atol(const char *text)
 long long atoll(const char *text)
 {
     return strtoll(text, NULL, 10);
+}
+
+intmax_t imaxabs(intmax_t value)
+{
+    return value < 0 ? -value : value;
+}
+
+intmax_t strtoimax(const char *text, char **end, int base)
+{
+    return strtoll(text, end, base);
+}
+
+uintmax_t strtoumax(const char *text, char **end, int base)
+{
+    return strtoull(text, end, base);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's strtod(), strtol() and their families against the host's. */
+/* The guest's strtod(), strtol() and their families, and <math.h>, against the host's. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,25 @@ float guest_strtof(const char *text, char **end);
 long guest_strtol(const char *text, char **end, int base);
 unsigned long guest_strtoul(const char *text, char **end, int base);
 int guest_atoi(const char *text);
+intmax_t guest_strtoimax(const char *text, char **end, int base);
+uintmax_t guest_strtoumax(const char *text, char **end, int base);
+intmax_t guest_imaxabs(intmax_t value);
+long double guest_strtold(const char *text, char **end);
+double guest_fabs(double value);
+float guest_fabsf(float value);
+long double guest_fabsl(long double value);
+double guest_copysign(double magnitude, double sign);
+float guest_copysignf(float magnitude, float sign);
+long double guest_copysignl(long double magnitude, long double sign);
+double guest_fmod(double a, double b);
+float guest_fmodf(float a, float b);
+long double guest_fmodl(long double a, long double b);
+double guest_scalbn(double value, int exponent);
+float guest_scalbnf(float value, int exponent);
+long double guest_scalbnl(long double value, int exponent);
+double guest_ldexp(double value, int exponent);
+void guest_qsort_r(void *base, size_t count, size_t n,
+                   int (*compare)(const void *, const void *, void *), void *context);
 int *guest___errno_location(void);
 void guest_qsort(void *base, size_t count, size_t n, int (*compare)(const void *, const void *));
 void *guest_bsearch(const void *key, const void *base, size_t count, size_t n,
@@ -245,6 +265,79 @@ static void test_qsort_orders_and_bsearch_finds(void **state)
     }
 }
 
+static void test_the_widest_integers_are_read(void **state)
+{
+    (void)state;
+    char *end;
+    assert_true(guest_strtoimax("-9223372036854775808x", &end, 10) == INTMAX_MIN);
+    assert_int_equal(*end, 'x');
+    assert_true(guest_strtoumax("0xFFFFFFFFFFFFFFFF", &end, 0) == UINTMAX_MAX);
+    assert_int_equal(*end, '\0');
+    assert_true(guest_imaxabs(-INTMAX_MAX) == INTMAX_MAX);
+    assert_true(guest_strtold("-0.625z", &end) == -0.625L);
+    assert_int_equal(*end, 'z');
+}
+
+static void test_signs_are_bits(void **state)
+{
+    (void)state;
+    const double nan = NAN;
+    assert_true(guest_fabs(-2.5) == 2.5 && guest_fabsf(-2.5F) == 2.5F);
+    assert_true(guest_fabsl(-2.5L) == 2.5L && !signbit(guest_fabs(-0.0)));
+    assert_true(guest_copysign(3, -0.0) == -3 && guest_copysignf(-3, 1) == 3);
+    assert_true(guest_copysignl(3, -1) == -3);
+    assert_true(signbit(guest_copysign(nan, -1)));
+}
+
+/* The remainders are those of exact arithmetic. */
+static void test_remainders_are_exact(void **state)
+{
+    (void)state;
+    static const double values[] = {5.5, -5.5, 2,    -2,     1e300,  -1e300,  0.7,
+                                    3,   7.25, 1e18, 1e-310, 5e-324, 1.7e308, INFINITY};
+    const size_t n = sizeof(values) / sizeof(values[0]);
+    for (size_t i = 0; i < n * (n - 1); i++) {
+        double a = values[i % (n - 1)], b = values[i / (n - 1)];
+        double ours = guest_fmod(a, b), theirs = fmod(a, b);
+        if (memcmp(&ours, &theirs, sizeof(ours)) != 0)
+            fail_msg("fmod(%a, %a): %a, not %a", a, b, ours, theirs);
+    }
+    assert_true(isnan(guest_fmod(1, 0)) && isnan(guest_fmod(INFINITY, 1)));
+    assert_true(guest_fmodf(5.5F, 2) == 1.5F && guest_fmodl(5.5L, 2) == 1.5L);
+}
+
+static void test_powers_of_two_round_once(void **state)
+{
+    (void)state;
+    static const double values[] = {1, -1.5, 1.25, 0x1.fffffffffffffp0, 5e-324, 1e308, 0};
+    for (int exponent = -2200; exponent <= 2200; exponent++) {
+        double value = values[(unsigned)(exponent + 2200) % 7];
+        double ours = guest_scalbn(value, exponent), theirs = scalbn(value, exponent);
+        if (memcmp(&ours, &theirs, sizeof(ours)) != 0)
+            fail_msg("scalbn(%a, %d): %a, not %a", value, exponent, ours, theirs);
+    }
+    assert_true(guest_scalbn(1.5, 10) == 1536 && guest_ldexp(1536, -10) == 1.5);
+    assert_true(guest_scalbn(1, 2000) == INFINITY && guest_scalbn(1, -2000) == 0);
+    assert_true(guest_scalbn(1, INT_MIN) == 0 && guest_scalbn(0, INT_MAX) == 0);
+    assert_true(guest_scalbn(0x1.8p0, -1074) == 0x1p-1073);
+    assert_true(guest_scalbn(0x1.4p0, -1074) == 0x1p-1074);
+    assert_true(guest_scalbnf(1, 127) == 0x1p127F && guest_scalbnl(1, 16000) == 0x1p16000L);
+}
+
+static int by_key(const void *a, const void *b, void *context)
+{
+    const int *left = a, *right = b, *keys = context;
+    return keys[*left] - keys[*right];
+}
+
+static void test_qsort_r_hands_its_context_on(void **state)
+{
+    (void)state;
+    int keys[] = {30, 10, 40, 20}, order[] = {0, 1, 2, 3};
+    guest_qsort_r(order, 4, sizeof(order[0]), by_key, keys);
+    assert_memory_equal(order, ((const int[]){1, 3, 0, 2}), sizeof(order));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +346,11 @@ int main(void)
         cmocka_unit_test(test_halfway_points_round_to_even),
         cmocka_unit_test(test_integers_like_the_hosts),
         cmocka_unit_test(test_qsort_orders_and_bsearch_finds),
+        cmocka_unit_test(test_qsort_r_hands_its_context_on),
+        cmocka_unit_test(test_the_widest_integers_are_read),
+        cmocka_unit_test(test_signs_are_bits),
+        cmocka_unit_test(test_remainders_are_exact),
+        cmocka_unit_test(test_powers_of_two_round_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

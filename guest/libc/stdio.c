@@ -2,6 +2,7 @@
 /* printf() and its family, on the host's HostPrint or in memory. */
 #include "guest/libc/print.h"
 #include "guest/libc/standard_output.h"
+#include <mote_guest/moteg.h>
 
 #include <limits.h>
 #include <stdint.h>
@@ -42,6 +43,33 @@ static void put_to_output(struct mt_sink *sink, const char *text, size_t len_byt
 {
     (void)sink;
     mt_standard_output(text, len_bytes);
+}
+
+struct function_sink {
+    struct mt_sink sink;
+    moteg_put put;
+    void *context;
+};
+
+static void put_to_function(struct mt_sink *sink, const char *text, size_t len_bytes)
+{
+    const struct function_sink *to = (struct function_sink *)(void *)sink;
+    to->put(to->context, text, len_bytes);
+}
+
+int moteg_vprint_to(moteg_put put, void *context, const char *format, va_list args)
+{
+    struct function_sink to = {.sink = {.put = put_to_function}, .put = put, .context = context};
+    return mt_print_to(&to.sink, format, args);
+}
+
+int moteg_print_to(moteg_put put, void *context, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = moteg_vprint_to(put, context, format, args);
+    va_end(args);
+    return n;
 }
 
 int vsnprintf(char *to, size_t room, const char *format, va_list args)

@@ -139,6 +139,11 @@ char *strncpy(char *to, const char *from, size_t n)
     return to;
 }
 
+char *stpncpy(char *to, const char *from, size_t n)
+{
+    return strncpy(to, from, n) + strnlen(from, n);
+}
+
 char *strcat(char *to, const char *from)
 {
     stpcpy(to + strlen(to), from);

@@ -17,6 +17,7 @@
 
 #include <mote_guest/macros.h>
 #include <mote_guest/value.h>
+#include <stdarg.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -299,6 +300,28 @@ void moteg_log_from(moteg_log_level level, const char *source, const char *file,
  * Errors: none.
  */
 void moteg_flush(void);
+
+/** Takes printed text, piece by piece. The text is borrowed until it returns. */
+typedef void (*moteg_put)(void *context, const char *text, size_t len_bytes);
+
+/**
+ * Print to a function, as printf() does.
+ *
+ * Units: returns how many bytes were printed.
+ * Owner: nothing changes hands.
+ * Errors: -1 when the number is no int, or the format is bad.
+ */
+int moteg_print_to(moteg_put put, void *context, const char *format, ...) MOTEG_PRINTF(3, 4);
+
+/**
+ * The same with a list of arguments.
+ *
+ * Units: as moteg_print_to().
+ * Owner: as moteg_print_to().
+ * Errors: as moteg_print_to().
+ */
+int moteg_vprint_to(moteg_put put, void *context, const char *format, va_list args)
+    MOTEG_PRINTF(3, 0);
 
 /**
  * Return the size of the heap, its own bookkeeping included.

@@ -42,4 +42,16 @@
 #define PRIxPTR "lx"
 #define PRIXPTR "lX"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+intmax_t imaxabs(intmax_t value);
+intmax_t strtoimax(const char *text, char **end, int base);
+uintmax_t strtoumax(const char *text, char **end, int base);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

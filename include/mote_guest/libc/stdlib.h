@@ -57,8 +57,11 @@ long long strtoll(const char *text, char **end, int base);
 unsigned long long strtoull(const char *text, char **end, int base);
 double strtod(const char *text, char **end);
 float strtof(const char *text, char **end);
+long double strtold(const char *text, char **end);
 
 void qsort(void *base, size_t count, size_t n, int (*compare)(const void *, const void *));
+void qsort_r(void *base, size_t count, size_t n, int (*compare)(const void *, const void *, void *),
+             void *context);
 void *bsearch(const void *key, const void *base, size_t count, size_t n,
               int (*compare)(const void *, const void *));
 

@@ -35,6 +35,7 @@ char *strpbrk(const char *text, const char *set);
 char *strcpy(char *to, const char *from);
 char *strncpy(char *to, const char *from, size_t n);
 char *stpcpy(char *to, const char *from);
+char *stpncpy(char *to, const char *from, size_t n);
 char *strcat(char *to, const char *from);
 char *strncat(char *to, const char *from, size_t n);
 char *strdup(const char *text);
