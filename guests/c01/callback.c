@@ -3,8 +3,8 @@
  * The functions of Hyperlight 0.1's c_callbackguest (record, section 11.3), written to that
  * system's C API; and one that fetches a host's result of each type.
  */
-#include "hyperlight_guest.h"
-#include "printf.h"
+#include <hyperlight_guest.h>
+#include <printf.h>
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * The functions of Hyperlight 0.1's c_simpleguest (record, section 11.3), written to that system's
  * C API as a stranger's guest would be; mote-cc makes a guest of the mote ABI of it.
  */
-#include "hyperlight_guest.h"
-#include "printf.h"
+#include <hyperlight_guest.h>
+#include <printf.h>
 
 #include <stdint.h>
 #include <stdlib.h>

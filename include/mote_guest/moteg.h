@@ -194,10 +194,10 @@ typedef struct moteg_host_failure {
  * Call a function of the host, and be told when that fails; moteg_host_call() would not come back.
  *
  * Units: n_args in values, 0 to 11.
- * Owner: name and args stay the caller's. Text and bytes in *result and in *failure are call
- * memory. Errors: false, with *failure filled and *result untouched, if the host's function fails,
- * if there is none, if it takes other arguments, or if its result does not fit. A call that cannot
- * be sent, or a result that is not of type returns, is moteg_fail()ed as by moteg_host_call().
+ * Owner: name and args stay the caller's. Text and bytes in *result and *failure are call memory.
+ * Errors: false, with *failure filled and *result untouched, if the host's function fails, if there
+ * is none, if it takes other arguments, or if its result does not fit. A call that cannot be sent,
+ * or a result that is not of type returns, is moteg_fail()ed as by moteg_host_call().
  */
 bool moteg_host_try(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
                     moteg_value *result, moteg_host_failure *failure);

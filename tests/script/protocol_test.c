@@ -24,7 +24,7 @@ static void test_accesses_that_the_abi_does_not_have(void **state)
         {.port = {.number = 98, .size_bytes = 1, .count = 1}},
         {.port = {.number = 100, .size_bytes = 1, .count = 1}},
         {.port = {.number = 103, .size_bytes = 1, .count = 1}},
-        {.port = {.number = 105, .size_bytes = 1, .count = 1}},
+        {.port = {.number = 106, .size_bytes = 1, .count = 1}},
         {.port = {.number = UINT16_MAX, .size_bytes = 1, .count = 1}},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
