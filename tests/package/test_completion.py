@@ -128,22 +128,47 @@ def read_until(terminal, wanted, limit_s=20):
     return seen
 
 
-def test_at_a_terminal(tmp_path):
-    # The program itself lists functions; all other commands only show their words.
-    start = tmp_path / "start"
-    start.write_text(
-        f"source {BASH}\nbind 'set enable-bracketed-paste off'\nPS1='ready> '\n"
-        'mote() { [ "$1" = list ] && { command mote "$@"; return; }; printf "<%s>" "$@"; echo; }\n'
-    )
+# Shows its words instead of running, but for the list of functions.
+SHOWS = 'mote() { [ "$1" = list ] && { command mote "$@"; return; }; printf "<%s>" "$@"; echo; }\n'
+PROMPT = "ready> "
+STARTS = {
+    "bash": f"source {BASH}\nbind 'set enable-bracketed-paste off'\n",
+    "zsh": f"fpath=({FILES['zsh'].parent} $fpath)\nautoload -U compinit; compinit -u -D\n",
+}
+
+
+@pytest.mark.parametrize("shell", [name for name in STARTS if shutil.which(name)])
+def test_at_a_terminal(shell, tmp_path):
+    (tmp_path / ".zshrc").write_text(STARTS[shell] + SHOWS + f"PS1='{PROMPT}'\n")
+    (tmp_path / "words.txt").touch()
+    command = {"bash": ["bash", "--rcfile", ".zshrc", "-i"], "zsh": ["zsh", "-d", "-i"]}[shell]
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(tmp_path)
-        os.execvpe("bash", ["bash", "--rcfile", str(start), "-i"], dict(environment(), TERM="dumb"))
+        os.execvpe(command[0], command, dict(environment(), TERM="dumb", ZDOTDIR=str(tmp_path)))
     try:
-        read_until(terminal, "ready> ")
-        (tmp_path / "words.txt").touch()
+        read_until(terminal, PROMPT)
         os.write(terminal, f"mote ca\t{GUEST} SayH\t--lo\ttr\tst\tWorld str:@wo\t\n".encode())
-        read_until(terminal, f"<call><{GUEST}><SayHello><--log><trace><str:World><str:@words.txt>")
+        option = {"bash": "<--log><trace>", "zsh": "<--log=trace>"}[shell]
+        wanted = f"<call><{GUEST}><SayHello>{option}<str:World><str:@words.txt>"
+        read_until(terminal, wanted)
     finally:
         os.close(terminal)
         os.waitpid(child, 0)
+
+
+def offered_by_fish(line):
+    script = f"source {FILES['fish']}; complete -C '{line}'"
+    command = ["fish", "--no-config", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [found.split("\t")[0] for found in done.stdout.splitlines()]
+
+
+# Where there is no fish there is no such test, so that nothing is skipped.
+if shutil.which("fish"):
+
+    def test_fish():
+        assert sorted(offered_by_fish("mote ")) == sorted(commands())
+        assert offered_by_fish("mote call --re") == ["--returns"]
+        assert offered_by_fish("mote call --log de") == ["debug"]
+        assert offered_by_fish("mote-cc --st") == ["--stack"]
