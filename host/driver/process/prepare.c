@@ -144,9 +144,10 @@ static mote_status list_mappings(const struct mt_process_prepared *prepared,
         };
         if (!is_private && region->backing != MT_BACKING_SHARED)
             continue;
-        if (region->start < MT_BASE_ADDRESS || region->start + region->len_bytes > MT_PROCESS_SETUP)
+        if (region->start < MT_BASE_ADDRESS ||
+            region->start + region->len_bytes > MT_LAST_END_ADDRESS)
             return mt_fail(err, MOTE_E_TOO_LARGE, "region %s ends behind 0x%x", region->name,
-                           MT_PROCESS_SETUP);
+                           MT_LAST_END_ADDRESS);
         if (!is_private)
             shared_end += region->len_bytes;
         if (mapping.protection != 0 && region->len_bytes > 0 && !add_mapping(to, &mapping))
