@@ -86,6 +86,16 @@ PROOFS = [
         PARTS,
     ),
     Proof(
+        "pe_relocations",
+        "host/image/pe_relocate.c, parts.c, mt_image_place(): as relocations, and no place lies in "
+        "the blocks that name it, of which no byte outside is read",
+        "an image of 96 bytes with a hole; a block with any two entries, also where sums wrap; two "
+        "blocks and a directory of any lengths",
+        ["tests/gates/prove_pe_relocations.c", "tests/gates/prove_fail.c", "host/image/image.c",
+         "host/image/parts.c"],
+        PARTS,
+    ),
+    Proof(
         "messages",
         "wire/: a reader looks at no byte outside of its message, and what it accepts points inside",
         "messages of up to 24 to 28 bytes, each number that is read being any up to the length or "

@@ -115,8 +115,10 @@ mote_status mt_parts_symbols(struct mt_image *image, void *table, uint64_t n, mt
         struct mt_image_symbol symbol;
         char name[MT_SYMBOL_NAME_BYTES];
         size_t len = read(table, i, &symbol, name);
-        n_used += len != 0;
-        names_bytes += len != 0 ? len + 1 : 0;
+        if (len == 0)
+            continue;
+        n_used++;
+        names_bytes += len + 1;
     }
     if (n_used == 0)
         return MOTE_OK;
