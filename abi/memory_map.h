@@ -22,8 +22,8 @@
 #define MT_VECTOR_IMAGE_MAX_BYTES 0x8000u
 
 /* Offsets in the stub page. */
-#define MT_STUB_OUT 0x0    /* `out %al, %dx; ret`: guests call it */
-#define MT_STUB_ENTER 0x40 /* where the host starts a guest: resets vector state, jumps to R11 */
+#define MT_STUB_OUT 0x0     /* `out %al, %dx; ret`: guests call it */
+#define MT_STUB_ENTER 0x40  /* where the host starts a guest: resets vector state, jumps to R11 */
 #define MT_STUB_RESUME 0x80 /* where the host resumes a restored guest: loads its vector state */
 
 #define MT_BASE_ADDRESS 0x200000u

@@ -9,7 +9,11 @@
 enum { ROUNDS = 3 };
 /* How many of the figures and floors, from the first, are about calls. */
 enum { N_CALL_FIGURES = 2, N_CALL_FLOORS = 1 };
+/* The ping-pong, which may be left out, comes last in the end. */
 enum { FLOOR_RUN, FLOOR_CREATE, FLOOR_DESTROY, FLOOR_NATIVE, FLOOR_PING_PONG };
+enum { FLOOR_RESTORES = FLOOR_PING_PONG };
+/* From this number of pages on, a restore has the goal for many. */
+enum { MANY_PAGES = 256 };
 
 struct terms {
     const char *driver;
@@ -17,17 +21,21 @@ struct terms {
     struct {
         const char *name;
         const char *about;
-    } floors[MAX_FLOORS];
+    } floors[N_FLOORS];
     /* The most that a figure may be, as a multiple of its floor or in microseconds; 0: no goal. */
-    double goals[N_FIGURES];
-    double goals_us[N_FIGURES];
+    double goals[N_TERMS];
+    double goals_us[N_TERMS];
+    /* Of call and restore together, for few pages and for many. */
+    double restore_goals[2];
+    /* Of what the restore adds. */
+    double restore_goals_us[2];
 };
 
 static const struct {
     const char *name;
     const char *about;
     size_t floor;
-} figures[N_FIGURES] = {
+} figures[N_TERMS] = {
     {"call", "an empty function", FLOOR_RUN},
     {"host call", "what an empty host function adds", FLOOR_RUN},
     {"create", "creation to first result", FLOOR_CREATE},
@@ -45,6 +53,7 @@ static const struct terms all_terms[] = {
                    {"destroy", "closing the virtual CPU and the VM"},
                    {"native inflate", "zlib and one memcpy of its result"}},
         .goals = {1.10, 1.10, 0, 0, 0, 1.10},
+        .restore_goals = {1.25, 2.5},
     },
     {
         .driver = "process",
@@ -56,6 +65,7 @@ static const struct terms all_terms[] = {
                    {"ping-pong", "a word in shared memory to another CPU and back, spinning"}},
         .goals = {1.15},
         .goals_us = {0, 0, 100},
+        .restore_goals_us = {4, 40},
     },
 };
 
@@ -108,9 +118,13 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     }
     mote_image *hello = NULL;
     mote_image *inflate = NULL;
+    mote_image *pages = NULL;
     mote_status status = mote_image_open(paths->hello, NULL, &hello, err);
     if (status == MOTE_OK) {
         status = mote_image_open(paths->inflate, NULL, &inflate, err);
+    }
+    if (status == MOTE_OK) {
+        status = mote_image_open(paths->pages, NULL, &pages, err);
     }
     if (status == MOTE_OK) {
         status = measure_rounds(trial, floor, hello, is_calls_only, err);
@@ -118,6 +132,10 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     if (status == MOTE_OK && !is_calls_only) {
         status = inflate_measure(inflate, terms->driver, &trial->inflate, err);
     }
+    if (status == MOTE_OK && !is_calls_only) {
+        status = restores_measure(pages, terms->driver, &trial->restores, err);
+    }
+    mote_image_unref(pages);
     mote_image_unref(inflate);
     mote_image_unref(hello);
     return status;
@@ -125,19 +143,44 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
 
 static void set_floors(struct trial *trial, const struct terms *terms)
 {
-    const struct summary summaries[MAX_FLOORS] = {
+    const struct summary summaries[N_FLOORS] = {
         trial->floor.run, trial->floor.create, trial->floor.destroy,
         samples_summary(&trial->inflate.native), trial->floor.ping_pong};
-    for (size_t i = 0; i < MAX_FLOORS; i++) {
-        trial->floors[i] =
+    for (size_t i = 0; i < N_FLOORS; i++) {
+        size_t at = i == FLOOR_PING_PONG ? MAX_FLOORS - 1 : i;
+        trial->floors[at] =
             (struct floor_figure){terms->floors[i].name, terms->floors[i].about, summaries[i]};
+    }
+}
+
+/* What the restore adds, or both together, whichever has the goal. */
+static void set_restores(struct trial *trial, const struct terms *terms)
+{
+    for (size_t i = 0; i < N_RESTORES; i++) {
+        struct restore *restore = &trial->restores.each[i];
+        size_t kind = restores_n_pages(i) >= MANY_PAGES ? 1 : 0;
+        struct summary call = samples_summary(&restore->call);
+        struct summary both = samples_summary(&restore->with_restore);
+        bool is_added = terms->restore_goals_us[kind] > 0;
+        trial->restore_counts[i] = (struct counts){1, restore->system_calls};
+        trial->floors[FLOOR_RESTORES + i] =
+            (struct floor_figure){restores_name(i), "a call that writes to so many pages", call};
+        trial->figures[N_TERMS + i] = (struct figure){
+            .name = restores_name(i),
+            .about = is_added ? "what a restore adds to it" : "the call and a restore",
+            .summary = is_added ? summary_less(both, call.median_us) : both,
+            .floor = &trial->floors[FLOOR_RESTORES + i],
+            .goal = terms->restore_goals[kind],
+            .goal_us = terms->restore_goals_us[kind],
+            .counts = &trial->restore_counts[i],
+        };
     }
 }
 
 static void set_figures(struct trial *trial, const struct terms *terms)
 {
     struct summary call = samples_summary(&trial->calls.call);
-    const struct summary summaries[N_FIGURES] = {
+    const struct summary summaries[N_TERMS] = {
         call,
         summary_less(samples_summary(&trial->calls.with_host_call), call.median_us),
         samples_summary(&trial->lives.create),
@@ -145,9 +188,9 @@ static void set_figures(struct trial *trial, const struct terms *terms)
         samples_summary(&trial->inflate.first),
         samples_summary(&trial->inflate.second),
     };
-    const struct counts *counts[N_FIGURES] = {&trial->calls.call_counts,
-                                              &trial->calls.with_host_call_counts};
-    for (size_t i = 0; i < N_FIGURES; i++) {
+    const struct counts *counts[N_TERMS] = {&trial->calls.call_counts,
+                                            &trial->calls.with_host_call_counts};
+    for (size_t i = 0; i < N_TERMS; i++) {
         trial->figures[i] = (struct figure){
             .name = figures[i].name,
             .about = figures[i].about,
@@ -170,6 +213,7 @@ struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
     }
     set_floors(trial, terms);
     set_figures(trial, terms);
+    set_restores(trial, terms);
     report.floor_program = terms->floor;
     report.floor_exits = trial->floor.exits;
     report.floors = trial->floors;

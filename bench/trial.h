@@ -8,15 +8,20 @@
 #include "bench/inflate.h"
 #include "bench/lives.h"
 #include "bench/report.h"
+#include "bench/restores.h"
 
 #include <limits.h>
 
-enum { MAX_FLOORS = 5, N_FIGURES = 6 };
+/* Besides the figures and floors that have terms of their own, each restore is a figure, whose
+ * floor is the same call without it. */
+enum { N_FLOORS = 5, N_TERMS = 6 };
+enum { MAX_FLOORS = N_FLOORS + N_RESTORES, N_FIGURES = N_TERMS + N_RESTORES };
 
 struct trial_paths {
     char bin[PATH_MAX]; /* the directory of the floors */
     char hello[PATH_MAX];
     char inflate[PATH_MAX];
+    char pages[PATH_MAX];
 };
 
 struct trial {
@@ -25,6 +30,8 @@ struct trial {
     struct calls calls;
     struct lives lives;
     struct inflate inflate;
+    struct restores restores;
+    struct counts restore_counts[N_RESTORES];
     struct floor_figure floors[MAX_FLOORS];
     struct figure figures[N_FIGURES];
 };

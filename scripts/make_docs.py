@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tree
 
-PAGES = ("api", "errors", "guests", "memory")
+PAGES = ("api", "errors", "guests", "memory", "lifecycle")
 BLOCK = re.compile(
     r"(?P<start><!-- made by scripts/make_docs\.py: (?P<name>[\w ]+) -->\n)"
     r"(?P<text>.*?)(?P<end><!-- end -->\n)",
@@ -402,6 +402,30 @@ def make_limits():
     return table(["cap", "value", "what for"], rows)
 
 
+# ---- Life of a sandbox ----
+
+LIFECYCLE = Path("host/sandbox/lifecycle_table.h")
+# In the order of the table's columns.
+LIFECYCLE_STATES = ("CREATED", "READY", "POISONED", "DEAD", "IN_CONTEXT", "SPENT")
+
+
+def make_lifecycle():
+    """What each state accepts, from the one table of it."""
+    text = re.sub(r"\\\n\s*", "", tree.read(LIFECYCLE))
+    rows = []
+    for match in re.finditer(r'X\((\w+), "(\w+)", (\w+), ([\w, ]+?)\)', text):
+        cells = [cell.strip() for cell in match[4].split(",")]
+        if len(cells) != len(LIFECYCLE_STATES):
+            raise Problem(f"{LIFECYCLE}: {match[1]} has {len(cells)} cells")
+        outcomes = ["accepted" if cell == "OK" else f"`MOTE_E_{cell}`" for cell in cells]
+        after = "the same" if match[3] == "SAME" else match[3].lower().replace("_", " ")
+        rows.append((f"`{match[2]}()`", *outcomes, after))
+    if not rows:
+        raise Problem(f"{LIFECYCLE}: no operations found")
+    names = [state.lower().replace("_", " ") for state in LIFECYCLE_STATES]
+    return table(["operation", *names, "state after success"], rows)
+
+
 # ---- All of it ----
 
 BLOCKS = {
@@ -414,6 +438,7 @@ BLOCKS = {
     "vectors": make_vectors,
     "c library": make_c_library,
     "limits": make_limits,
+    "lifecycle": make_lifecycle,
 }
 
 

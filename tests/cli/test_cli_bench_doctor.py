@@ -52,6 +52,14 @@ def test_bench_keeps_the_sandbox_between_calls():
 
 
 @needs_kvm
+def test_bench_brings_the_sandbox_back_when_asked():
+    answer = bench("Nothing", "--calls", "500", "--restore", "--json").json()
+    assert answer["restore"] is True
+    # A restore is one system call more on this driver.
+    assert 2.0 <= answer["per_call"]["system_calls"] < 2.1
+
+
+@needs_kvm
 def test_bench_prints_percentiles_and_counts():
     out = bench("Nothing", "--calls", "50").out.decode()
     assert out.startswith("50 calls, driver kvm\n")

@@ -217,6 +217,13 @@ def test_an_endless_loop_is_ended_with_limit_and_elapsed_time():
 
 
 @needs_kvm
+def test_a_limit_on_processor_time_says_which_it_is():
+    limit = time_limit("Spin", "--cpu-limit", "50ms", "--time-limit", "20s")["limit"]
+    assert (limit["kind"], limit["phase"], limit["limit_us"]) == ("cpu", "call", 50000)
+    assert 50000 <= limit["elapsed_us"] < 1000000
+
+
+@needs_kvm
 def test_a_limit_is_on_without_an_option():
     started = time.monotonic()
     assert call("Spin").status == 5

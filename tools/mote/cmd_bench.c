@@ -148,7 +148,7 @@ static int print_json(const struct session *session, const struct measurement *m
     json_text(&json, "function", options_function(session->options));
     json_text(&json, "driver", mote_sandbox_driver(session->sandbox));
     json_unsigned(&json, "calls", measurement->n_calls);
-    json_bool(&json, "restore", false);
+    json_bool(&json, "restore", session->options->restore);
     json_open(&json, "us", '{');
     for (size_t i = 0; i < N_PERCENTILES; i++)
         json_literal(&json, percentiles[i].name,

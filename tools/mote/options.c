@@ -29,7 +29,7 @@
  * buffer takes in any case. */
 #define GUEST_ERROR_BYTES (2 * KIB)
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_NAME, KIND_NOT_YET };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_NAME };
 
 /* A suffix of a number, and what it multiplies by. */
 struct unit {
@@ -97,6 +97,8 @@ static const struct option options_table[] = {
      "type of the result; needed for a guest that declares no types"},
     {"--time-limit", "DURATION", KIND_NUMBER, CALLS, FIELD(time_limit_us), DURATION_VALUE,
      "wall clock of one call (1000ms)"},
+    {"--cpu-limit", "DURATION", KIND_NUMBER, CALLS, FIELD(cpu_limit_us), DURATION_VALUE,
+     "processor time of the guest in one call (no limit)"},
     {"--init-limit", "DURATION", KIND_NUMBER, CALLS, FIELD(init_limit_us), DURATION_VALUE,
      "wall clock of the guest's initialisation (2000ms)"},
     {"--heap", "SIZE", KIND_NUMBER, SIZED, FIELD(heap_bytes), SIZE_VALUE,
@@ -113,8 +115,8 @@ static const struct option options_table[] = {
      "off, error, warn, info, debug or trace (warn)"},
     {"--calls", "N", KIND_NUMBER, COMMAND_BENCH, FIELD(calls), count_units, MAX_CALLS,
      MAX_CALLS_TEXT, NULL, "how many calls to time (1000)"},
-    {"--restore", NULL, KIND_NOT_YET, COMMAND_BENCH, 0, NO_VALUE, NULL},
-    {"--cpu-limit", "DURATION", KIND_NOT_YET, CALLS, 0, NO_VALUE, NULL},
+    {"--restore", NULL, KIND_FLAG, COMMAND_BENCH, FIELD(restore), NO_VALUE,
+     "bring the guest back to its initial state after each call"},
     {"--json", NULL, KIND_FLAG, ALL, FIELD(json), NO_VALUE, "answer with one line of JSON"},
     {"--verbose", NULL, KIND_FLAG, CALLS, FIELD(verbose), NO_VALUE,
      "say on standard error what is done"},
@@ -228,8 +230,6 @@ static mote_status set_option(struct options *options, const struct option *opti
         return set_number(field, option, value, err);
     case KIND_NAME:
         return set_name(field, option, value, err);
-    case KIND_NOT_YET:
-        return usage_fail(err, option->name, "%s is not there yet", option->name);
     }
     return MOTE_OK;
 }
@@ -321,6 +321,7 @@ mote_config options_config(const struct options *options, size_t input_bytes)
     config.stack_bytes = options->stack_bytes;
     config.time_limit_us = options->time_limit_us;
     config.init_limit_us = options->init_limit_us;
+    config.cpu_limit_us = options->cpu_limit_us;
     config.driver = options->driver;
     config.max_log = (mote_log_level)options->log;
     config.log_is_set = true;

@@ -23,15 +23,17 @@ struct options {
     uint64_t returns; /* a mote_type; MOTE_TYPE_ANY when not given */
     uint64_t time_limit_us;
     uint64_t init_limit_us;
-    uint64_t heap_bytes;  /* 0: what the image asks for */
-    uint64_t stack_bytes; /* 0: what the image asks for */
-    uint64_t input_bytes; /* 0: sized to the arguments */
+    uint64_t cpu_limit_us; /* 0: none */
+    uint64_t heap_bytes;   /* 0: what the image asks for */
+    uint64_t stack_bytes;  /* 0: what the image asks for */
+    uint64_t input_bytes;  /* 0: sized to the arguments */
     uint64_t output_bytes;
     uint64_t log; /* a mote_log_level */
     uint64_t calls;
     const char *driver; /* NULL: the library's choice */
     bool json;
     bool verbose;
+    bool restore; /* after each call */
     bool help;
 };
 

@@ -117,7 +117,8 @@ static mote_status start(struct session *session, mote_error *err)
         return status;
     say_isolation(session);
     say(session, "created a sandbox with driver %s", mote_sandbox_driver(session->sandbox));
-    status = mote_sandbox_init(session->sandbox, err);
+    status = session->options->restore ? mote_sandbox_evolve(session->sandbox, NULL, NULL, err)
+                                       : mote_sandbox_init(session->sandbox, err);
     if (status == MOTE_OK)
         status = mote_sandbox_stats_get(session->sandbox, &stats, err);
     if (status == MOTE_OK)
@@ -168,9 +169,10 @@ mote_status session_open(struct session *session, const struct options *options,
 
 mote_status session_call(struct session *session, mote_value *result, mote_error *err)
 {
-    return mote_call(session->sandbox, options_function(session->options),
-                     session->arguments.values, session->arguments.n_values,
-                     (mote_type)session->options->returns, result, err);
+    const struct options *options = session->options;
+    return (options->restore ? mote_call_reset : mote_call)(
+        session->sandbox, options_function(options), session->arguments.values,
+        session->arguments.n_values, (mote_type)options->returns, result, err);
 }
 
 static bool is_of_image(const mote_region *region)

@@ -68,7 +68,7 @@ struct mt_kvm_prepared {
     uint64_t private_start; /* guest address of the private memory */
     uint64_t private_len_bytes;
     uint64_t resume_offset; /* of the resume image from the private memory's start */
-    const uint8_t *shared; /* pages that all sandboxes share, at shared_start; may be none */
+    const uint8_t *shared;  /* pages that all sandboxes share, at shared_start; may be none */
     uint64_t shared_start;
     uint64_t shared_len_bytes;
 };

@@ -372,9 +372,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
 mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
 {
     if (!machine->is_dead && !machine->is_parked) {
-        enum event event = machine->has_resumed
-                               ? stop_child(machine)
-                               : poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+        enum event event = machine->has_resumed ? stop_child(machine)
+                                                : poll_child(machine, mt_clock_ns() + PATIENCE_NS);
         machine->is_dead = event != EVENT_PARKED;
     }
     return machine->is_dead ? mt_fail(err, MOTE_E_SYSTEM, "the child process does not wait")
