@@ -11,8 +11,8 @@ static bool exchange(struct mt_guard *guard, unsigned from, unsigned to)
     return atomic_compare_exchange_strong(&guard->word, &from, to);
 }
 
-/* No two threads have it at the same address. */
-static _Thread_local char this_thread;
+/* No two threads have it at the same address. In the static TLS, so that no call finds it. */
+static _Thread_local char this_thread __attribute__((tls_model("initial-exec")));
 
 bool mt_guard_claim(struct mt_guard *guard)
 {
