@@ -15,7 +15,7 @@
 #endif
 
 union control {
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    char bytes[CMSG_SPACE(MT_CHILD_MAX_SENT * sizeof(int))];
     struct cmsghdr head;
 };
 
@@ -83,27 +83,28 @@ static const char *step_text(uint32_t step)
 }
 
 /* The descriptors that came with a message. */
-static void take_fds(struct msghdr *head, int fds[2])
+static void take_fds(struct msghdr *head, int fds[MT_CHILD_MAX_SENT])
 {
-    fds[0] = -1;
-    fds[1] = -1;
+    for (size_t i = 0; i < MT_CHILD_MAX_SENT; i++)
+        fds[i] = -1;
     struct cmsghdr *control = CMSG_FIRSTHDR(head);
     if (control == NULL || control->cmsg_type != SCM_RIGHTS)
         return;
     size_t len_bytes = control->cmsg_len - CMSG_LEN(0);
-    memcpy(fds, CMSG_DATA(control), len_bytes < 2 * sizeof(int) ? len_bytes : 2 * sizeof(int));
+    size_t room_bytes = MT_CHILD_MAX_SENT * sizeof(int);
+    memcpy(fds, CMSG_DATA(control), len_bytes < room_bytes ? len_bytes : room_bytes);
 }
 
-static void close_fds(const int fds[2])
+static void close_fds(const int fds[MT_CHILD_MAX_SENT])
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MT_CHILD_MAX_SENT; i++) {
         if (fds[i] >= 0)
             close(fds[i]);
     }
 }
 
-static mote_status receive_one(int channel, struct mt_stub_answer *answer, int fds[2],
-                               mote_error *err)
+static mote_status receive_one(int channel, struct mt_stub_answer *answer,
+                               int fds[MT_CHILD_MAX_SENT], mote_error *err)
 {
     union control control;
     struct iovec part = {answer, sizeof(*answer)};
@@ -130,7 +131,8 @@ static mote_status receive_one(int channel, struct mt_stub_answer *answer, int f
 }
 
 /* Answers to requests that were given up may still be under way. */
-mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[2], mote_error *err)
+mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[MT_CHILD_MAX_SENT],
+                               mote_error *err)
 {
     struct mt_stub_answer answer = {0, 0, 0};
     for (;;) {

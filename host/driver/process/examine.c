@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Descriptors that each sandbox takes: listener and child. */
-#define DESCRIPTORS_PER_MACHINE 2u
+/* Descriptors that each sandbox takes: file, listener and child. Two more when its writes are
+ * tracked. */
+#define DESCRIPTORS_PER_MACHINE 3u
 #define PATIENCE_NS 2000000000ull
 
 #define CODE MT_BASE_ADDRESS

@@ -76,7 +76,7 @@ static void read_stub_call(struct mt_machine *machine, struct mt_exit *out)
 
 /* ---- Signals ---- */
 
-static bool read_frame(struct mt_machine *machine)
+bool mt_process_read_frame(struct mt_machine *machine)
 {
     const uint64_t lowest = MT_PROCESS_FROM + MT_FROM_STACK;
     const uint64_t end = MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES;
@@ -85,6 +85,35 @@ static bool read_frame(struct mt_machine *machine)
         return false;
     memcpy(&machine->frame, machine->from + (at - MT_PROCESS_FROM), sizeof(machine->frame));
     return true;
+}
+
+void mt_process_frame_registers(const struct mt_frame *frame, uint64_t registers[MT_N_REGISTERS])
+{
+    const uint64_t values[MT_N_REGISTERS] = {
+        [MT_REGISTER_RAX] = frame->rax, [MT_REGISTER_RBX] = frame->rbx,
+        [MT_REGISTER_RCX] = frame->rcx, [MT_REGISTER_RDX] = frame->rdx,
+        [MT_REGISTER_RSI] = frame->rsi, [MT_REGISTER_RDI] = frame->rdi,
+        [MT_REGISTER_RBP] = frame->rbp, [MT_REGISTER_R8] = frame->r8,
+        [MT_REGISTER_R9] = frame->r9,   [MT_REGISTER_R10] = frame->r10,
+        [MT_REGISTER_R11] = frame->r11, [MT_REGISTER_R12] = frame->r12,
+        [MT_REGISTER_R13] = frame->r13, [MT_REGISTER_R14] = frame->r14,
+        [MT_REGISTER_R15] = frame->r15, [MT_REGISTER_RSP] = frame->rsp,
+        [MT_REGISTER_RIP] = frame->rip, [MT_REGISTER_RFLAGS] = frame->rflags,
+    };
+    memcpy(registers, values, sizeof(values));
+}
+
+/* The XSAVE area (SDM volume 1, 13.4): its legacy part and its header. */
+#define LEAST_AREA_BYTES 576u
+
+const uint8_t *mt_process_frame_vectors(const struct mt_machine *machine, uint64_t *len_bytes)
+{
+    uint64_t offset = machine->frame.vectors - MT_PROCESS_FROM;
+    if (machine->frame.vectors < MT_PROCESS_FROM + MT_FROM_STACK ||
+        offset > MT_PROCESS_FROM_BYTES - LEAST_AREA_BYTES)
+        return NULL;
+    *len_bytes = MT_PROCESS_FROM_BYTES - offset;
+    return machine->from + offset;
 }
 
 /* A kick or a tick came. Where it hit the stub's own code:
@@ -159,7 +188,7 @@ static void read_exception(struct mt_machine *machine, struct mt_exit *out)
 static void read_signal(struct mt_machine *machine, struct mt_exit *out)
 {
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
-    if (!read_frame(machine)) {
+    if (!mt_process_read_frame(machine)) {
         mt_process_died(out, "signal frame outside its stack at",
                         get_u64(machine->from + MT_FROM_FRAME));
         return;

@@ -56,50 +56,106 @@ static mote_status map_memory(struct mt_machine *machine, int fd, mote_error *er
 
 /* ---- The child ---- */
 
-static mote_status ask_for_child(struct mt_machine *machine, int fd, mote_error *err)
+/* What the zygote sends of a child; -1 where it sent nothing. */
+struct child {
+    int self; /* pidfd */
+    int listener;
+    int faults;
+    int pagemap;
+};
+
+static const struct child no_child = {-1, -1, -1, -1};
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void close_child(const struct child *child)
+{
+    close_fd(child->self);
+    close_fd(child->listener);
+    close_fd(child->faults);
+    close_fd(child->pagemap);
+}
+
+static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
+                                 mote_error *err)
 {
     struct mt_process_prepared *prepared = machine->prepared;
-    int fds[2] = {-1, -1};
+    int fds[MT_CHILD_MAX_SENT] = {-1, -1, -1, -1};
     pthread_mutex_lock(&prepared->lock);
     const struct mt_stub_request request = {.sequence = ++prepared->n_requests,
-                                            .processor = (uint64_t)sched_getcpu()};
+                                            .processor = (uint64_t)sched_getcpu(),
+                                            .is_tracked = is_tracked};
     const struct mt_stub_answer ready = {.sequence = request.sequence};
     memcpy(machine->from + MT_FROM_ANSWER, &ready, sizeof(ready));
     int channel = prepared->zygote.channel;
-    mote_status status = mt_channel_send(channel, &request, sizeof(request), fd, err);
+    mote_status status = mt_channel_send(channel, &request, sizeof(request), machine->memory, err);
     if (status == MOTE_OK)
         status = mt_channel_receive(channel, request.sequence, fds, err);
     pthread_mutex_unlock(&prepared->lock);
-    machine->listener = fds[0];
-    machine->child = fds[1];
-    if (status == MOTE_OK && (fds[0] < 0 || fds[1] < 0))
+    *out = (struct child){fds[0], fds[1], fds[2], fds[3]};
+    if (status == MOTE_OK && (fds[0] < 0 || fds[1] < 0 || (is_tracked && fds[3] < 0)))
         return mt_fail(err, MOTE_E_SYSTEM, "a child came without its descriptors");
     return status;
 }
 
-/* A guest that could not be stopped is not let run. */
-static mote_status make_child(struct mt_machine *machine, int fd, mote_error *err)
+static void kill_child(int pidfd)
 {
-    mote_status status = ask_for_child(machine, fd, err);
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+/* A guest that could not be stopped is not let run. */
+static mote_status make_child(struct mt_machine *machine, bool is_tracked, mote_error *err)
+{
+    struct child child = no_child;
+    mote_status status = ask_for_child(machine, is_tracked, &child, err);
+    if (status == MOTE_OK && syscall(SYS_pidfd_send_signal, child.self, 0, NULL, 0) != 0)
+        status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "pidfd_send_signal to the child");
+    if (status != MOTE_OK) {
+        close_child(&child); /* without a listener it ends */
+        return status;
+    }
+    ioctl(child.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+    machine->child = child.self;
+    machine->listener = child.listener;
+    machine->faults = child.faults;
+    machine->pagemap = child.pagemap;
+    machine->has_arrived = false;
+    machine->is_parked = false;
+    machine->is_answer_lost = false;
+    return MOTE_OK;
+}
+
+static struct child child_of(const struct mt_machine *machine)
+{
+    return (struct child){machine->child, machine->listener, machine->faults, machine->pagemap};
+}
+
+mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err)
+{
+    const struct child old = child_of(machine);
+    uint64_t cpu_time_ns = mt_process_cpu_time_ns(machine);
+    mote_status status = make_child(machine, true, err);
     if (status != MOTE_OK)
         return status;
-    if (syscall(SYS_pidfd_send_signal, machine->child, 0, NULL, 0) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "pidfd_send_signal to the child");
-    ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+    machine->cpu_time_before_ns = cpu_time_ns;
+    machine->pid = 0;
+    kill_child(old.self);
+    close_child(&old);
     return MOTE_OK;
 }
 
 static mote_status fill(struct mt_machine *machine, mote_error *err)
 {
-    int fd;
     mote_status status = mt_process_make_file(
-        "mote-memory", machine->prepared->private_len_bytes + CONTROL_BYTES, &fd, err);
-    if (status != MOTE_OK)
-        return status;
-    status = map_memory(machine, fd, err);
+        "mote-memory", machine->prepared->private_len_bytes + CONTROL_BYTES, &machine->memory, err);
     if (status == MOTE_OK)
-        status = make_child(machine, fd, err);
-    close(fd);
+        status = map_memory(machine, machine->memory, err);
+    if (status == MOTE_OK)
+        status = make_child(machine, false, err);
     return status;
 }
 
@@ -111,8 +167,11 @@ mote_status mt_process_create(void *opaque, struct mt_machine **out, struct mt_w
     if (machine == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory for a machine");
     machine->prepared = prepared;
-    machine->listener = -1;
+    machine->memory = -1;
     machine->child = -1;
+    machine->listener = -1;
+    machine->faults = -1;
+    machine->pagemap = -1;
     mote_status status = fill(machine, err);
     if (status != MOTE_OK) {
         mt_process_destroy(machine, false);
@@ -130,13 +189,11 @@ void mt_process_destroy(struct mt_machine *machine, bool is_copy)
 {
     if (machine == NULL)
         return;
-    if (machine->child >= 0) {
-        if (!is_copy)
-            syscall(SYS_pidfd_send_signal, machine->child, SIGKILL, NULL, 0);
-        close(machine->child);
-    }
-    if (machine->listener >= 0)
-        close(machine->listener);
+    const struct child child = child_of(machine);
+    if (child.self >= 0 && !is_copy)
+        kill_child(child.self);
+    close_child(&child);
+    close_fd(machine->memory);
     if (machine->reserved != NULL && !is_copy)
         munmap(machine->reserved, machine->reserved_bytes);
     mt_release(&machine->prepared->allocator, machine);

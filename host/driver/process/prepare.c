@@ -185,7 +185,7 @@ static mote_status write_shared(const struct mt_process_prepared *prepared, int 
 static mote_status greet(struct mt_process_prepared *prepared, const struct mt_stub_plan *plan,
                          int image_fd, mote_error *err)
 {
-    int none[2];
+    int none[MT_CHILD_MAX_SENT];
     mote_status status =
         mt_channel_send(prepared->zygote.channel, plan, sizeof(*plan), image_fd, err);
     if (status == MOTE_OK)

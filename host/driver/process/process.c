@@ -2,18 +2,9 @@
 /* The process driver's table. */
 #include "host/driver/process/process_internal.h"
 
-#include "host/os/clock.h"
-
 static uint64_t n_system_calls(const struct mt_machine *machine)
 {
     return machine->n_system_calls;
-}
-
-/* The guest runs in another process, whose clock is not read: wall clock stands in for it. */
-static uint64_t cpu_time_ns(const struct mt_machine *machine)
-{
-    (void)machine;
-    return mt_clock_ns();
 }
 
 const struct mt_driver mt_driver_process = {
@@ -36,6 +27,6 @@ const struct mt_driver mt_driver_process = {
     .discard = mt_process_discard,
     .save = mt_process_save,
     .load = mt_process_load,
-    .cpu_time_ns = cpu_time_ns,
+    .cpu_time_ns = mt_process_cpu_time_ns,
     .n_system_calls = n_system_calls,
 };

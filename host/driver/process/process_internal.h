@@ -9,7 +9,8 @@
  *   channel.c       messages between host and zygote
  *   machine.c       the sandbox's file, its two mappings, its child
  *   vcpu.c          resuming a child and waiting for it
- *   snapshot.c      what snapshots need of a child that waits
+ *   snapshot.c      what snapshots need of a child that waits: rest, and its registers
+ *   tracking.c      which pages are used, and which the guest wrote
  *   exit.c          what a child says when it waits
  *   port.c          port instructions, which fault in a process
  *   examine.c       what the driver can do on this host
@@ -64,7 +65,7 @@ struct mt_process_prepared {
 enum mt_next {
     MT_NEXT_WAIT,    /* nothing: the child is running */
     MT_NEXT_ENTER,   /* start at the registers given */
-    MT_NEXT_LOADED,  /* start from a state that was loaded */
+    MT_NEXT_LOADED,  /* start from the state at MT_PROCESS_TO */
     MT_NEXT_RETURN,  /* go on behind the stub page's call */
     MT_NEXT_CONTEXT, /* go on from the frame */
     MT_NEXT_TELL,    /* not resume, but read another exit */
@@ -98,25 +99,33 @@ _Static_assert(sizeof(struct mt_frame) == 440, "layout of the kernel's signal fr
 
 struct mt_machine {
     struct mt_process_prepared *prepared;
+    int memory; /* the sandbox's file */
     int listener;
-    int child; /* pidfd */
+    int child;                   /* pidfd */
+    int faults;                  /* userfaultfd of the child; -1 where its writes are not tracked */
+    int pagemap;                 /* /proc/PID/pagemap of the child; likewise */
+    pid_t pid;                   /* of the child, once it has waited */
+    uint64_t cpu_time_before_ns; /* of children before this one */
     uint8_t *reserved;
     size_t reserved_bytes;
     uint8_t *private_memory;
     uint8_t *to;   /* MT_PROCESS_TO */
     uint8_t *from; /* MT_PROCESS_FROM */
 
+    bool has_arrived;         /* the child has given up what it was set up with */
     bool is_parked;           /* the kernel said that the child waits, and it was not answered */
     uint64_t notification_id; /* of the wait */
     bool is_answer_lost;      /* the wait was broken off before the last answer came */
     bool is_dead;
-    bool has_resumed; /* it left its first wait */
     enum mt_next next;
     struct mt_registers enter;
-    uint64_t loaded[MT_N_REGISTERS];
     struct mt_frame frame; /* of the last signal that was handled */
     uint64_t port_registers[MT_N_REGISTERS];
     bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
+
+    bool is_tracked;      /* list_written knows of writes; or else only of pages that exist */
+    bool cannot_track;    /* it was tried, in vain */
+    uint64_t sparse_from; /* what lies from here to the plan's end of it was zero at first */
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
@@ -136,7 +145,8 @@ mote_status mt_channel_send(int channel, const void *message, size_t len_bytes, 
                             mote_error *err);
 /* Take the answer to a message. fds are set to -1 where none came. MOTE_E_SYSTEM when it says that
  * something failed. */
-mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[2], mote_error *err);
+mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[MT_CHILD_MAX_SENT],
+                               mote_error *err);
 
 /* ---- prepare.c, machine.c ---- */
 
@@ -146,6 +156,9 @@ void mt_process_unprepare(void *prepared);
 mote_status mt_process_create(void *prepared, struct mt_machine **out, struct mt_window *window,
                               mote_error *err);
 void mt_process_destroy(struct mt_machine *machine, bool is_copy);
+/* Put a child whose writes can be tracked in the place of the one that there is, which must wait.
+ * Nothing has changed on failure. The new one is yet to be told what to start from. */
+mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err);
 
 /* ---- vcpu.c ---- */
 
@@ -153,10 +166,18 @@ void mt_process_enter(struct mt_machine *machine, const struct mt_registers *reg
 mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
 void mt_process_kick(struct mt_machine *machine);
+uint64_t mt_process_cpu_time_ns(const struct mt_machine *machine);
+/* Bring the child to where the kernel says that it waits. False when it died or does not stop. */
+bool mt_process_park(struct mt_machine *machine);
+/* Let the parked child leave FS and GS bases and vector state for us, and wait again. Where a
+ * signal came first, the vector state is in the last frame instead. */
+mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err);
+/* The same in the other direction: vector state without what `xrstor` would fault on. */
+void mt_process_write_vectors(struct mt_machine *machine, const uint8_t *area, uint64_t len_bytes);
+
+/* ---- snapshot.c, tracking.c ---- */
+
 mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err);
-
-/* ---- snapshot.c ---- */
-
 mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
                                  mote_error *err);
 mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err);
@@ -171,6 +192,11 @@ mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu
 
 /* Say what the parked child claims, and set what the next run does. */
 void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out);
+/* Copy the frame of the last signal. False where there is no room for one at its place. */
+bool mt_process_read_frame(struct mt_machine *machine);
+void mt_process_frame_registers(const struct mt_frame *frame, uint64_t registers[MT_N_REGISTERS]);
+/* Where that frame says that vector state is; the child's memory. NULL where it says nothing. */
+const uint8_t *mt_process_frame_vectors(const struct mt_machine *machine, uint64_t *len_bytes);
 /* Whether a general-protection fault is a port instruction that the ABI has; fills the exit and
  * moves the frame behind the instruction. */
 bool mt_process_read_port(struct mt_machine *machine, struct mt_exit *out);

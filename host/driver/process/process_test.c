@@ -753,7 +753,7 @@ static void test_many_lives_leave_nothing(void **state)
         load(&fixture, answers, sizeof(answers));
         unload(&fixture);
     }
-    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors - 4);
+    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors - 5);
     assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
 }
 

@@ -1,87 +1,138 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots: every page counts as written. */
+/*
+ * The virtual CPU for snapshots. A child at rest is one of which the kernel says that it is in the
+ * one call at the one place: it leaves there by our answer alone, and what it does then depends on
+ * nothing but what we wrote. Its general registers are with us by then, its other state it leaves
+ * when asked. That, too, is the guest's word: it may save what it likes.
+ */
 #include "host/driver/process/process_internal.h"
 
 #include "host/base/error.h"
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
+
+/* The XSAVE area (SDM volume 1, 13.4): what stands between legacy part and header is software's. */
+#define SOFTWARE_OFFSET 464u
+#define HEADER_OFFSET 512u
+#define HEADER_BYTES 64u
 
 static atomic_uint_least64_t last_id;
 
-static uint64_t n_pages(const struct mt_machine *machine)
+mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
 {
-    return machine->prepared->private_len_bytes / MT_PAGE_BYTES;
-}
-
-mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
-                                 mote_error *err)
-{
-    (void)err;
-    mt_page_set_add_run(set, 0, n_pages(machine));
+    if (!mt_process_park(machine))
+        return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
     return MOTE_OK;
 }
 
-mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)
+static uint64_t get_u64(const uint8_t *from)
 {
-    (void)machine;
-    (void)zero_from;
-    (void)err;
+    uint64_t value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+/* ---- Save ---- */
+
+static void save_general(const uint64_t registers[MT_N_REGISTERS], struct mt_cpu *out)
+{
+    out->rax = registers[MT_REGISTER_RAX];
+    out->rbx = registers[MT_REGISTER_RBX];
+    out->rcx = registers[MT_REGISTER_RCX];
+    out->rdx = registers[MT_REGISTER_RDX];
+    out->rsi = registers[MT_REGISTER_RSI];
+    out->rdi = registers[MT_REGISTER_RDI];
+    out->rbp = registers[MT_REGISTER_RBP];
+    out->rsp = registers[MT_REGISTER_RSP];
+    out->r8 = registers[MT_REGISTER_R8];
+    out->r9 = registers[MT_REGISTER_R9];
+    out->r10 = registers[MT_REGISTER_R10];
+    out->r11 = registers[MT_REGISTER_R11];
+    out->r12 = registers[MT_REGISTER_R12];
+    out->r13 = registers[MT_REGISTER_R13];
+    out->r14 = registers[MT_REGISTER_R14];
+    out->r15 = registers[MT_REGISTER_R15];
+    out->rip = registers[MT_REGISTER_RIP];
+    out->rflags = registers[MT_REGISTER_RFLAGS];
+}
+
+static void save_vectors(const struct mt_machine *machine, const uint8_t *area, uint64_t len_bytes,
+                         struct mt_cpu *out)
+{
+    uint64_t n = machine->prepared->vector_bytes;
+    uint64_t components;
+    memset(out->vector, 0, sizeof(out->vector));
+    memcpy(out->vector, area, len_bytes < n ? len_bytes : n);
+    memcpy(&components, out->vector + HEADER_OFFSET, sizeof(components));
+    components &= machine->prepared->vector_components;
+    memset(out->vector + SOFTWARE_OFFSET, 0, HEADER_OFFSET + HEADER_BYTES - SOFTWARE_OFFSET);
+    memcpy(out->vector + HEADER_OFFSET, &components, sizeof(components));
+    out->vector_len_bytes = n;
+}
+
+/* The upper bits of an address all say the same, or `wrfsbase` faults. */
+static uint64_t canonical(uint64_t address)
+{
+    uint64_t extended = (uint64_t)((int64_t)(address << 16) >> 16);
+    return extended == address ? address : 0;
+}
+
+/* A machine that was loaded and has not run since. */
+static void save_loaded(const struct mt_machine *machine, struct mt_cpu *out)
+{
+    uint64_t registers[MT_N_REGISTERS];
+    memcpy(registers, machine->to + MT_TO_REGISTERS, sizeof(registers));
+    save_general(registers, out);
+    out->fs_base = get_u64(machine->to + MT_TO_FS_BASE);
+    out->gs_base = get_u64(machine->to + MT_TO_GS_BASE);
+    save_vectors(machine, machine->to + MT_TO_VECTORS, machine->prepared->vector_bytes, out);
+}
+
+static mote_status save_waiting(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
+{
+    mote_status status = mt_process_fetch_state(machine, err);
+    if (status != MOTE_OK)
+        return status;
+    bool is_in_frame = machine->next == MT_NEXT_CONTEXT || machine->is_vectors_in_frame;
+    const uint8_t *area = machine->from + MT_FROM_VECTORS;
+    uint64_t len_bytes = machine->prepared->vector_bytes;
+    if (is_in_frame)
+        area = mt_process_frame_vectors(machine, &len_bytes);
+    if (area != NULL)
+        save_vectors(machine, area, len_bytes, out);
+    else
+        memset(out->vector, 0, sizeof(out->vector));
+    out->fs_base = canonical(get_u64(machine->from + MT_FROM_FS_BASE));
+    out->gs_base = canonical(get_u64(machine->from + MT_FROM_GS_BASE));
     return MOTE_OK;
 }
 
-mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_set *set,
-                                    mote_error *err)
-{
-    return mt_process_list_used(machine, set, err);
-}
-
-mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page,
-                               uint64_t n_given_back, mote_error *err)
-{
-    uint8_t *start = machine->private_memory + first_page * MT_PAGE_BYTES;
-    (void)err;
-    if (madvise(start, n_given_back * MT_PAGE_BYTES, MADV_REMOVE) != 0)
-        memset(start, 0, n_given_back * MT_PAGE_BYTES);
-    return MOTE_OK;
-}
-
-/* ---- The virtual CPU ---- */
-
-/* Vector state and the FS and GS bases are not read: they start anew. */
 mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
 {
-    const uint64_t *registers = machine->port_registers;
-    if (machine->next != MT_NEXT_RETURN)
-        return mt_fail(err, MOTE_E_BUG, "the child does not wait behind the stub page");
-    memset(out->vector, 0, sizeof(out->vector));
-    *out = (struct mt_cpu){
-        .id = atomic_fetch_add(&last_id, 1) + 1,
-        .rax = registers[MT_REGISTER_RAX],
-        .rbx = registers[MT_REGISTER_RBX],
-        .rcx = registers[MT_REGISTER_RCX],
-        .rdx = registers[MT_REGISTER_RDX],
-        .rsi = registers[MT_REGISTER_RSI],
-        .rdi = registers[MT_REGISTER_RDI],
-        .rbp = registers[MT_REGISTER_RBP],
-        .rsp = registers[MT_REGISTER_RSP],
-        .r8 = registers[MT_REGISTER_R8],
-        .r9 = registers[MT_REGISTER_R9],
-        .r10 = registers[MT_REGISTER_R10],
-        .r11 = registers[MT_REGISTER_R11],
-        .r12 = registers[MT_REGISTER_R12],
-        .r13 = registers[MT_REGISTER_R13],
-        .r14 = registers[MT_REGISTER_R14],
-        .r15 = registers[MT_REGISTER_R15],
-        .rip = MT_STUB_PAGE + MT_STUB_RETURN,
-        .rflags = registers[MT_REGISTER_RFLAGS],
-    };
-    return MOTE_OK;
+    mote_status status = MOTE_OK;
+    out->vector_len_bytes = machine->prepared->vector_bytes;
+    if (machine->next == MT_NEXT_LOADED) {
+        save_loaded(machine, out);
+    } else if (machine->next == MT_NEXT_RETURN) {
+        machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
+        save_general(machine->port_registers, out);
+        status = save_waiting(machine, out, err);
+    } else if (machine->next == MT_NEXT_CONTEXT) {
+        uint64_t registers[MT_N_REGISTERS];
+        mt_process_frame_registers(&machine->frame, registers);
+        save_general(registers, out);
+        status = save_waiting(machine, out, err);
+    } else {
+        return mt_fail(err, MOTE_E_BUG, "the child does not wait behind a port exit");
+    }
+    out->id = atomic_fetch_add(&last_id, 1) + 1;
+    return status;
 }
+
+/* ---- Load ---- */
 
 mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err)
 {
-    (void)err;
     const uint64_t registers[MT_N_REGISTERS] = {
         [MT_REGISTER_RAX] = cpu->rax, [MT_REGISTER_RBX] = cpu->rbx,
         [MT_REGISTER_RCX] = cpu->rcx, [MT_REGISTER_RDX] = cpu->rdx,
@@ -93,7 +144,21 @@ mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu
         [MT_REGISTER_R15] = cpu->r15, [MT_REGISTER_RSP] = cpu->rsp,
         [MT_REGISTER_RIP] = cpu->rip, [MT_REGISTER_RFLAGS] = cpu->rflags,
     };
-    memcpy(machine->loaded, registers, sizeof(registers));
+    const uint64_t kind = MT_RESUME_ENTER;
+    const uint64_t fs_base = canonical(cpu->fs_base);
+    const uint64_t gs_base = canonical(cpu->gs_base);
+    if (cpu->vector_len_bytes > machine->prepared->vector_bytes)
+        return mt_fail(err, MOTE_E_BUG, "vector state of %llu bytes is larger than the %llu here",
+                       (unsigned long long)cpu->vector_len_bytes,
+                       (unsigned long long)machine->prepared->vector_bytes);
+    /* A child that has not arrived resumes from there as well. */
+    if (!machine->has_arrived && !mt_process_park(machine))
+        return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
+    mt_process_write_vectors(machine, cpu->vector, cpu->vector_len_bytes);
+    memcpy(machine->to + MT_TO_FS_BASE, &fs_base, sizeof(fs_base));
+    memcpy(machine->to + MT_TO_GS_BASE, &gs_base, sizeof(gs_base));
+    memcpy(machine->to + MT_TO_KIND, &kind, sizeof(kind));
+    memcpy(machine->to + MT_TO_REGISTERS, registers, sizeof(registers));
     machine->is_vectors_in_frame = false;
     machine->next = MT_NEXT_LOADED;
     return MOTE_OK;

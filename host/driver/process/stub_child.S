@@ -26,21 +26,23 @@
     .text
     .globl stub_make_child
     .hidden stub_make_child
-    /* In: EDI the number of MT_STEP_PIDFD. Out, in the zygote: what clone() returned. */
+    /* In: RDI the script, ESI the number of MT_STEP_PIDFD. Out, in the zygote: what clone() returned.
+     * The system keeps R8 and R9, and takes clone() to have five arguments. */
 stub_make_child:
-    movl %edi, %r9d
+    movq %rdi, %r8
+    movl %esi, %r9d
     movl $CLONE, %eax
     movl $SIGCHLD, %edi
     xorl %esi, %esi
     xorl %edx, %edx
     xorl %r10d, %r10d
-    xorl %r8d, %r8d
     syscall
     testq %rax, %rax
     jz child
     ret
 
 child:
+    movq %r8, %rbx
     movl %r9d, %ebp
     movl $GETPID, %eax
     syscall
@@ -50,7 +52,6 @@ child:
     syscall
     cmpq $MT_CHILD_SELF, %rax
     jne failed
-    leaq stub_script(%rip), %rbx
 next:
     movl MT_CHILD_CALL_NUMBER(%rbx), %eax
     movl MT_CHILD_CALL_STEP(%rbx), %ebp

@@ -77,6 +77,8 @@ static struct sock_filter zygote[] = {
     ALLOW(SYS_mmap),
     ALLOW(SYS_setitimer),
     ALLOW(SYS_seccomp),
+    ALLOW(SYS_userfaultfd),
+    ALLOW(SYS_openat),
     ALLOW(SYS_sendmsg),
     ALLOW(SYS_close_range),
     ALLOW(SYS_munmap),

@@ -77,6 +77,8 @@ wait:
     jnz stop /* nobody listens any more */
     cmpl $MT_RESUME_RETURN, mt_stub_to + MT_TO_KIND(%rip)
     je 2f
+    cmpl $MT_RESUME_SAVE, mt_stub_to + MT_TO_KIND(%rip)
+    je save
     movl $-1, %eax
     movl $-1, %edx
     xrstor64 mt_stub_to + MT_TO_VECTORS(%rip)
@@ -87,7 +89,9 @@ wait:
     movl %eax, %es
     movl %eax, %fs
     movl %eax, %gs
+    movq mt_stub_to + MT_TO_FS_BASE(%rip), %rax
     wrfsbase %rax
+    movq mt_stub_to + MT_TO_GS_BASE(%rip), %rax
     wrgsbase %rax
 2:
     .macro restore register, index
@@ -120,6 +124,18 @@ stop:
     .org keep + MT_KEEP_STOPPED - 2, 0x90
     syscall
     hlt
+
+    /* The guest's general registers are with the host already. The area's header was cleared. */
+    .org keep + MT_KEEP_SAVE, 0x90
+save:
+    movl $-1, %eax
+    movl $-1, %edx
+    xsave64 mt_stub_from + MT_FROM_VECTORS(%rip)
+    rdfsbase %rax
+    movq %rax, mt_stub_from + MT_FROM_FS_BASE(%rip)
+    rdgsbase %rax
+    movq %rax, mt_stub_from + MT_FROM_GS_BASE(%rip)
+    jmp wait
     .org keep + MT_KEEP_END, 0x90
 
     .section .note.GNU-stack, "", @progbits

@@ -32,28 +32,35 @@
 #define MT_KEEP_HANDLER 0x100
 #define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
 #define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x280 /* behind the last instruction of resuming */
-#define MT_KEEP_STOPPED 0x290
-#define MT_KEEP_END 0x2a0
+#define MT_KEEP_RESUME_END 0x298 /* behind the last instruction of resuming */
+#define MT_KEEP_STOPPED 0x2a0
+#define MT_KEEP_SAVE 0x2b0
+#define MT_KEEP_END 0x2f0
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
 #define MT_TO_KIND 0x8
+#define MT_TO_FS_BASE 0x10
+#define MT_TO_GS_BASE 0x18
 #define MT_TO_REGISTERS 0x40
 #define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
 /* Values of MT_TO_KIND: how much is set besides general registers, flags and RIP. */
 #define MT_RESUME_RETURN 0  /* nothing: vector registers are as the guest left them */
 #define MT_RESUME_CONTEXT 1 /* vector state */
-#define MT_RESUME_ENTER 2   /* vector state; selectors and FS and GS bases are cleared */
+#define MT_RESUME_ENTER 2   /* vector state, FS and GS bases; selectors are cleared */
+#define MT_RESUME_SAVE 3    /* nothing; FS and GS bases and vector state are left for the host */
 
 /* Offsets at MT_PROCESS_FROM. */
 #define MT_FROM_IS_OUT 0x0    /* 1: the guest used the stub page */
 #define MT_FROM_IS_SIGNAL 0x8 /* 1: a signal was handled */
 #define MT_FROM_FRAME 0x10    /* where its frame is */
 #define MT_FROM_ANSWER 0x20   /* what a child sends when it is ready; the host puts it there */
+#define MT_FROM_FS_BASE 0x30
+#define MT_FROM_GS_BASE 0x38
 #define MT_FROM_REGISTERS 0x40
 #define MT_FROM_STACK 0x1000
+#define MT_FROM_VECTORS 0x1000 /* of MT_RESUME_SAVE: where the stack is used last */
 
 /* The stack for signals consists of slots that are used in turn, from the highest down: when one
  * signal follows another before the child has resumed, the second does not lie below the first, but
@@ -88,6 +95,9 @@
 #define MT_CHILD_MEMORY 2
 #define MT_CHILD_SELF 3 /* a pidfd of the child */
 #define MT_CHILD_LISTENER 4
+#define MT_CHILD_FAULTS 5  /* a userfaultfd; these two only where writes are tracked */
+#define MT_CHILD_PAGEMAP 6 /* /proc/self/pagemap */
+#define MT_CHILD_MAX_SENT 4
 #define MT_ZYGOTE_N_DESCRIPTORS 8
 
 /* A system call of a child's script, and the only result that lets the script go on. */
@@ -122,7 +132,8 @@ struct mt_stub_plan {
 /* All later messages: make a child; the descriptor of the sandbox's file comes with it. */
 struct mt_stub_request {
     uint64_t sequence;
-    uint64_t processor; /* where the host runs */
+    uint64_t processor;  /* where the host runs */
+    uint64_t is_tracked; /* its writes are to be tracked */
 };
 
 /* Every step that may fail in zygote or child: X(name, text). */
@@ -147,6 +158,9 @@ struct mt_stub_request {
     X(TICK, "setitimer in the child") \
     X(PROCESSORS, "sched_setaffinity in the child") \
     X(FILTER, "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER) in the child") \
+    X(USERFAULTFD, "userfaultfd in the child") \
+    X(DUMPABLE, "prctl(PR_SET_DUMPABLE) in the child") \
+    X(PAGEMAP, "open of /proc/self/pagemap in the child") \
     X(HAND_OVER, "handing the child over")
 
 enum mt_stub_step {
@@ -156,7 +170,8 @@ enum mt_stub_step {
         MT_N_STEPS
 };
 
-/* Answer to every message. From a child that is ready come its listener and its pidfd with it. */
+/* Answer to every message. From a child that is ready come its descriptors with it, in the order of
+ * their numbers. */
 struct mt_stub_answer {
     uint64_t sequence; /* of the request; 0 for the plan */
     uint32_t step;     /* MT_STEP_NONE: it worked */

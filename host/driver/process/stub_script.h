@@ -18,7 +18,11 @@ struct stub_facts {
     bool can_move;        /* likewise, from one processor to another */
 };
 
-/* Write down the script. Before the zygote's first child. */
-void stub_write_script(const struct stub_facts *facts);
+struct stub_child_call;
+
+/* Write down both scripts. Before the zygote's first child. */
+void stub_write_scripts(const struct stub_facts *facts);
+
+const struct stub_child_call *stub_script(bool is_tracked);
 
 #endif

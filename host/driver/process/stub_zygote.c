@@ -33,7 +33,7 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-long stub_make_child(long step) HIDDEN;
+long stub_make_child(const struct stub_child_call *script, long step) HIDDEN;
 void stub_main(void) HIDDEN;
 extern uint8_t stub_stack[] HIDDEN;
 extern uint8_t stub_stack_end[] HIDDEN;
@@ -276,13 +276,13 @@ static long map_shared(const struct mt_stub_plan *plan, int fd)
 
 /* ---- Children ---- */
 
-static void write_script(const struct mt_stub_plan *plan)
+static void write_scripts(const struct mt_stub_plan *plan)
 {
     const struct stub_facts facts = {.plan = plan,
                                      .zygote = stub_call1(SYS_getpid, 0),
                                      .has_close_range = has_close_range,
                                      .can_move = can_move};
-    stub_write_script(&facts);
+    stub_write_scripts(&facts);
 }
 
 /* Children need no stack. Without one, the kernel has less to copy and neither side has to copy a
@@ -311,13 +311,13 @@ static void go_to(uint64_t processor)
 
 static void serve(uint64_t *processor)
 {
-    struct mt_stub_request request = {0, 0};
+    struct mt_stub_request request = {0, 0, 0};
     wait_for_request();
     int memory_fd = receive(&request, sizeof(request), MT_STEP_REQUEST);
     if (request.processor != *processor)
         go_to(request.processor);
     *processor = request.processor;
-    long pid = stub_make_child(MT_STEP_PIDFD);
+    long pid = stub_make_child(stub_script(request.is_tracked != 0), MT_STEP_PIDFD);
     if (pid < 0)
         answer(request.sequence, MT_STEP_CLONE, pid);
     stub_call1(SYS_close, memory_fd);
@@ -329,7 +329,7 @@ static void learn_plan(void)
     int image_fd = receive(&plan, sizeof(plan), MT_STEP_PLAN);
     demand(map_shared(&plan, image_fd), MT_STEP_MAP_SHARED);
     stub_call1(SYS_close, image_fd);
-    write_script(&plan);
+    write_scripts(&plan);
 }
 
 void stub_main(void)

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NEAR_NS 30000000ull       /* a few ticks */
@@ -58,23 +59,15 @@ static void write_initial_vectors(uint8_t *area)
     memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
 }
 
-/* The guest's vector state as the kernel, or the guest in its place, left it on the stack for
- * signals. `xrstor` faults on reserved bits: none is let through. */
-static void write_vectors(struct mt_machine *machine)
+/* Vector state that a guest may have made up: `xrstor` faults on reserved bits, none is let
+ * through. */
+void mt_process_write_vectors(struct mt_machine *machine, const uint8_t *from, uint64_t len_bytes)
 {
     const struct mt_process_prepared *prepared = machine->prepared;
     uint8_t *area = machine->to + MT_TO_VECTORS;
-    uint64_t offset = machine->frame.vectors - MT_PROCESS_FROM;
-    if (machine->frame.vectors < MT_PROCESS_FROM + MT_FROM_STACK ||
-        offset > MT_PROCESS_FROM_BYTES - HEADER_OFFSET - HEADER_BYTES) {
-        write_initial_vectors(area);
-        return;
-    }
-    uint64_t len_bytes = MT_PROCESS_FROM_BYTES - offset;
-    memcpy(area, machine->from + offset,
-           len_bytes < prepared->vector_bytes ? len_bytes : prepared->vector_bytes);
     uint32_t mxcsr;
     uint64_t components;
+    memcpy(area, from, len_bytes < prepared->vector_bytes ? len_bytes : prepared->vector_bytes);
     memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
     mxcsr &= prepared->mxcsr_mask;
     memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
@@ -82,6 +75,17 @@ static void write_vectors(struct mt_machine *machine)
     components &= prepared->vector_components;
     memset(area + HEADER_OFFSET, 0, HEADER_BYTES);
     memcpy(area + HEADER_OFFSET, &components, sizeof(components));
+}
+
+/* As the kernel, or the guest in its place, left it on the stack for signals. */
+static void write_vectors(struct mt_machine *machine)
+{
+    uint64_t len_bytes;
+    const uint8_t *from = mt_process_frame_vectors(machine, &len_bytes);
+    if (from == NULL)
+        write_initial_vectors(machine->to + MT_TO_VECTORS);
+    else
+        mt_process_write_vectors(machine, from, len_bytes);
 }
 
 static void write_registers(struct mt_machine *machine, uint64_t kind, const uint64_t *registers)
@@ -100,6 +104,8 @@ static void write_enter(struct mt_machine *machine)
         [MT_REGISTER_RIP] = enter->rip, [MT_REGISTER_RFLAGS] = FLAGS_RESERVED,
     };
     write_initial_vectors(machine->to + MT_TO_VECTORS);
+    put_u64(machine->to + MT_TO_FS_BASE, 0);
+    put_u64(machine->to + MT_TO_GS_BASE, 0);
     write_registers(machine, MT_RESUME_ENTER, registers);
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
@@ -107,8 +113,6 @@ static void write_enter(struct mt_machine *machine)
 
 static void write_loaded(struct mt_machine *machine)
 {
-    write_initial_vectors(machine->to + MT_TO_VECTORS);
-    write_registers(machine, MT_RESUME_ENTER, machine->loaded);
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
 }
@@ -125,18 +129,8 @@ static void write_return(struct mt_machine *machine)
 
 static void write_context(struct mt_machine *machine)
 {
-    const struct mt_frame *frame = &machine->frame;
-    const uint64_t registers[MT_N_REGISTERS] = {
-        [MT_REGISTER_RAX] = frame->rax, [MT_REGISTER_RBX] = frame->rbx,
-        [MT_REGISTER_RCX] = frame->rcx, [MT_REGISTER_RDX] = frame->rdx,
-        [MT_REGISTER_RSI] = frame->rsi, [MT_REGISTER_RDI] = frame->rdi,
-        [MT_REGISTER_RBP] = frame->rbp, [MT_REGISTER_R8] = frame->r8,
-        [MT_REGISTER_R9] = frame->r9,   [MT_REGISTER_R10] = frame->r10,
-        [MT_REGISTER_R11] = frame->r11, [MT_REGISTER_R12] = frame->r12,
-        [MT_REGISTER_R13] = frame->r13, [MT_REGISTER_R14] = frame->r14,
-        [MT_REGISTER_R15] = frame->r15, [MT_REGISTER_RSP] = frame->rsp,
-        [MT_REGISTER_RIP] = frame->rip, [MT_REGISTER_RFLAGS] = frame->rflags,
-    };
+    uint64_t registers[MT_N_REGISTERS];
+    mt_process_frame_registers(&machine->frame, registers);
     write_vectors(machine);
     write_registers(machine, MT_RESUME_CONTEXT, registers);
 }
@@ -205,7 +199,6 @@ static mote_status answer(struct mt_machine *machine, mote_error *err)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
     machine->is_answer_lost = result != 0;
     machine->is_parked = false;
-    machine->has_resumed = true;
     machine->next = MT_NEXT_WAIT;
     return MOTE_OK;
 }
@@ -234,6 +227,7 @@ static enum event receive(struct mt_machine *machine)
         machine->n_system_calls++;
         if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
             machine->notification_id = notification.id;
+            machine->pid = (pid_t)notification.pid;
             machine->is_parked = is_the_wait(&notification);
             return machine->is_parked ? EVENT_PARKED : EVENT_DIED;
         }
@@ -264,6 +258,26 @@ static enum event poll_child(struct mt_machine *machine, uint64_t end_ns)
     return listener.revents & POLLIN ? receive(machine) : EVENT_DIED;
 }
 
+/* The child's last step of its setting up is to unmap the code that it is in, so that it arrives by
+ * a fault there: no guest has run yet, and what the frame says is so. A kick may come first: then
+ * the child goes on with its steps, and the kick has ended a run. */
+static enum event judge_arrival(struct mt_machine *machine, mote_error *err)
+{
+    const struct mt_frame *frame = &machine->frame;
+    if (!mt_process_read_frame(machine) || frame->rip < MT_PROCESS_SETUP ||
+        frame->rip >= MT_PROCESS_END)
+        return EVENT_DIED;
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    machine->has_arrived = frame->signal == SIGSEGV && frame->address == frame->rip;
+    if (machine->has_arrived)
+        return EVENT_PARKED;
+    enum mt_next next = machine->next;
+    write_context(machine);
+    mote_status status = answer(machine, err);
+    machine->next = next;
+    return status == MOTE_OK ? EVENT_INTERRUPTED : EVENT_FAILED;
+}
+
 static enum event wait_for_child(struct mt_machine *machine)
 {
     return machine->waits_precisely ? poll_child(machine, machine->deadline_ns) : receive(machine);
@@ -287,6 +301,100 @@ static enum event stop_child(struct mt_machine *machine)
     }
     signal_child(machine, SIGKILL);
     return EVENT_DIED;
+}
+
+/* ---- For snapshots ---- */
+
+static bool arrive(struct mt_machine *machine)
+{
+    uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
+    mote_error err = {0};
+    while (mt_clock_ns() < end_ns) {
+        enum event event = poll_child(machine, end_ns);
+        if (event == EVENT_PARKED)
+            event = judge_arrival(machine, &err);
+        if (event != EVENT_INTERRUPTED)
+            return event == EVENT_PARKED;
+    }
+    return false;
+}
+
+/* Whether the kernel still holds the child at the wait that it reported. */
+static bool is_still_parked(struct mt_machine *machine)
+{
+    machine->n_system_calls++;
+    return machine->is_parked &&
+           ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &machine->notification_id) == 0;
+}
+
+bool mt_process_park(struct mt_machine *machine)
+{
+    if (machine->is_dead)
+        return false;
+    if (!machine->has_arrived)
+        machine->is_dead = !arrive(machine);
+    if (machine->is_dead || is_still_parked(machine))
+        return !machine->is_dead;
+    /* What a guest says now the next run tells. */
+    machine->is_parked = false;
+    machine->is_dead = stop_child(machine) != EVENT_PARKED;
+    if (!machine->is_dead && machine->next == MT_NEXT_WAIT)
+        machine->next = MT_NEXT_TELL;
+    return !machine->is_dead;
+}
+
+/* The kernel's clock of another process (clock_getcpuclockid(3)). Once the child has ended its
+ * number may be another's: then this says something, and means nothing. */
+uint64_t mt_process_cpu_time_ns(const struct mt_machine *machine)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (machine->pid <= 0 || clock_getcpuclockid(machine->pid, &clock) != 0 ||
+        clock_gettime(clock, &time) != 0)
+        return machine->cpu_time_before_ns;
+    return machine->cpu_time_before_ns + (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* How often a signal may come first: each can be of no other's than the child's own tick. */
+#define FETCH_TRIES 4
+
+/* Whether it was done; or else the child waits again, after a signal. */
+static enum event fetch_once(struct mt_machine *machine, mote_error *err)
+{
+    enum mt_next next = machine->next;
+    memset(machine->from + MT_FROM_VECTORS + HEADER_OFFSET, 0, HEADER_BYTES);
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    put_u64(machine->to + MT_TO_KIND, MT_RESUME_SAVE);
+    mote_status status = answer(machine, err);
+    machine->next = next;
+    if (status != MOTE_OK)
+        return EVENT_FAILED;
+    enum event event = poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+    if (event != EVENT_PARKED)
+        return event;
+    uint64_t is_signal;
+    memcpy(&is_signal, machine->from + MT_FROM_IS_SIGNAL, sizeof(is_signal));
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    return is_signal == 1 ? EVENT_INTERRUPTED : EVENT_PARKED;
+}
+
+mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err)
+{
+    for (int i = 0; i < FETCH_TRIES; i++) {
+        enum event event = fetch_once(machine, err);
+        if (event == EVENT_PARKED)
+            return MOTE_OK;
+        if (event == EVENT_FAILED)
+            return MOTE_E_SYSTEM;
+        if (event == EVENT_DIED)
+            break;
+        if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
+            machine->is_vectors_in_frame = mt_process_read_frame(machine);
+        if (!machine->is_parked && !mt_process_park(machine))
+            break;
+    }
+    machine->is_dead = true;
+    return mt_fail(err, MOTE_E_SYSTEM, "the child does not leave its state");
 }
 
 /* ---- The seam ---- */
@@ -346,9 +454,10 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
         return report(machine, EVENT_DIED, out, err);
     if (machine->next == MT_NEXT_TELL)
         return report(machine, EVENT_PARKED, out, err);
-    if (machine->next != MT_NEXT_WAIT && !machine->is_parked) {
-        /* A new child has yet to arrive at its first wait; what it says there does not matter. */
+    if (!machine->has_arrived || (machine->next != MT_NEXT_WAIT && !machine->is_parked)) {
         enum event first = wait_for_child(machine);
+        if (first == EVENT_PARKED && !machine->has_arrived)
+            first = judge_arrival(machine, err);
         if (first == EVENT_INTERRUPTED)
             first = after_interruption(machine);
         if (first != EVENT_PARKED)
@@ -366,18 +475,6 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     if (event == EVENT_INTERRUPTED)
         event = after_interruption(machine);
     return report(machine, event, out, err);
-}
-
-/* A new child arrives at its first wait by itself; one that runs is stopped. */
-mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
-{
-    if (!machine->is_dead && !machine->is_parked) {
-        enum event event = machine->has_resumed ? stop_child(machine)
-                                                : poll_child(machine, mt_clock_ns() + PATIENCE_NS);
-        machine->is_dead = event != EVENT_PARKED;
-    }
-    return machine->is_dead ? mt_fail(err, MOTE_E_SYSTEM, "the child process does not wait")
-                            : MOTE_OK;
 }
 
 void mt_process_kick(struct mt_machine *machine)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which pages are used, and which the guest wrote.
+ *
+ * A page that exists in the sandbox's file is used: that needs nothing of the system, and is exact
+ * for what was zero. For the rest a child is put in place whose writes the kernel tracks: pages are
+ * write-protected, and the kernel lifts the protection at the first write and tells nobody
+ * (UFFD_FEATURE_WP_ASYNC, from Linux 6.7 on). A page is clean when it is still protected; what is
+ * not known to be so counts as written, and is never protected again. Where this cannot be had -
+ * older kernels, no /proc, userfaultfd(2) refused - all pages that exist count as written.
+ */
+#include "host/driver/process/process_internal.h"
+
+#include "host/base/checked.h"
+#include "host/base/error.h"
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <mote/image.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* linux/userfaultfd.h and linux/fs.h of later kernels. */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+#define SCAN_PRESENT (1u << 3)
+#define SCAN_SWAPPED (1u << 4)
+#define SCAN_WRITTEN (1u << 1)
+
+struct scan_range {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+};
+
+struct scan {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t ranges;
+    uint64_t n_ranges;
+    uint64_t max_pages;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_anyof;
+    uint64_t return_mask;
+};
+
+#define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct scan)
+#define RANGES_AT_ONCE 64u
+
+/* A range of guest addresses. */
+struct range {
+    uint64_t start;
+    uint64_t end;
+};
+
+/* ---- Pages that exist ---- */
+
+static void add_range(const struct mt_machine *machine, struct range range, struct mt_page_set *set)
+{
+    uint64_t first = (range.start - machine->prepared->private_start) / MT_PAGE_BYTES;
+    if (range.start < range.end)
+        mt_page_set_add_run(set, first, (range.end - range.start) / MT_PAGE_BYTES);
+}
+
+/* Add the pages of the file in a part of private memory. Where the file cannot be asked, all. */
+static void add_existing(struct mt_machine *machine, struct range within, struct mt_page_set *set)
+{
+    uint64_t base = machine->prepared->private_start;
+    uint64_t end = within.end - base;
+    uint64_t at = within.start - base;
+    while (at < end) {
+        machine->n_system_calls += 2;
+        off_t data = lseek(machine->memory, (off_t)at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            return;
+        off_t hole = data < 0 ? -1 : lseek(machine->memory, data, SEEK_HOLE);
+        uint64_t from = data < 0 ? at : (uint64_t)data;
+        uint64_t to = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
+        add_range(machine, (struct range){base + from, base + to}, set);
+        at = to;
+    }
+}
+
+static struct range private_range(const struct mt_machine *machine)
+{
+    const struct mt_process_prepared *prepared = machine->prepared;
+    return (struct range){prepared->private_start,
+                          prepared->private_start + prepared->private_len_bytes};
+}
+
+mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set *set,
+                                 mote_error *err)
+{
+    (void)err;
+    add_existing(machine, private_range(machine), set);
+    return MOTE_OK;
+}
+
+/* ---- Ranges that a guest can write ---- */
+
+static struct range intersect(struct range a, struct range b)
+{
+    struct range both = {a.start > b.start ? a.start : b.start, a.end < b.end ? a.end : b.end};
+    if (both.end < both.start)
+        both.end = both.start;
+    return both;
+}
+
+/* Where existence says enough. */
+static struct range sparse_range(const struct mt_machine *machine)
+{
+    uint64_t end = machine->prepared->plan->sparse_end;
+    return (struct range){machine->sparse_from < end ? machine->sparse_from : end, end};
+}
+
+typedef bool (*range_fn)(struct mt_machine *machine, struct range range, void *context);
+
+/* Call for each part of a range that the guest can write and whose pages are not sparse. */
+static bool for_dense(struct mt_machine *machine, struct range within, range_fn fn, void *context)
+{
+    const struct mt_plan *plan = machine->prepared->plan;
+    const struct range sparse = sparse_range(machine);
+    for (size_t i = 0; i < plan->n_regions; i++) {
+        const struct mt_region *region = &plan->regions[i];
+        if (region->backing != MT_BACKING_PRIVATE || !(region->rights & MOTE_RIGHT_WRITE))
+            continue;
+        struct range part =
+            intersect(within, (struct range){region->start, region->start + region->len_bytes});
+        struct range low = part;
+        struct range high = {part.end, part.end};
+        if (sparse.start < sparse.end) {
+            low = intersect(part, (struct range){0, sparse.start});
+            high = intersect(part, (struct range){sparse.end, UINT64_MAX});
+        }
+        if ((low.start < low.end && !fn(machine, low, context)) ||
+            (high.start < high.end && !fn(machine, high, context)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Tracking ---- */
+
+static bool protect(struct mt_machine *machine, struct range range, void *context)
+{
+    (void)context;
+    const uint64_t len_bytes = range.end - range.start;
+    struct uffdio_register registration = {.range = {range.start, len_bytes},
+                                           .mode = UFFDIO_REGISTER_MODE_WP};
+    struct uffdio_writeprotect protection = {.range = {range.start, len_bytes},
+                                             .mode = UFFDIO_WRITEPROTECT_MODE_WP};
+    machine->n_system_calls += 2;
+    return ioctl(machine->faults, UFFDIO_REGISTER, &registration) == 0 &&
+           ioctl(machine->faults, UFFDIO_WRITEPROTECT, &protection) == 0;
+}
+
+static bool protect_all(struct mt_machine *machine)
+{
+    struct uffdio_api api = {.api = UFFD_API,
+                             .features = UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED |
+                                         UFFD_FEATURE_WP_HUGETLBFS_SHMEM};
+    machine->n_system_calls++;
+    return ioctl(machine->faults, UFFDIO_API, &api) == 0 &&
+           for_dense(machine, private_range(machine), protect, NULL);
+}
+
+/* Pages that are known to be as they were protected. Returns their number, or -1. */
+static long scan_clean(struct mt_machine *machine, struct range range, struct scan_range *clean,
+                       uint64_t *walked_to)
+{
+    struct scan scan = {
+        .size = sizeof(scan),
+        .start = range.start,
+        .end = range.end,
+        .ranges = (uint64_t)(uintptr_t)clean,
+        .n_ranges = RANGES_AT_ONCE,
+        .category_inverted = SCAN_WRITTEN,
+        .category_mask = SCAN_WRITTEN,
+        .category_anyof = SCAN_PRESENT | SCAN_SWAPPED,
+        .return_mask = SCAN_WRITTEN,
+    };
+    machine->n_system_calls++;
+    long n = ioctl(machine->pagemap, PAGEMAP_SCAN_CALL, &scan);
+    *walked_to = scan.walk_end;
+    return n;
+}
+
+static bool add_part(struct mt_machine *machine, struct range range, void *context)
+{
+    add_range(machine, range, context);
+    return true;
+}
+
+/* Add all of a range that is not clean and can be written. */
+static bool add_written(struct mt_machine *machine, struct range range, struct mt_page_set *set)
+{
+    struct scan_range clean[RANGES_AT_ONCE];
+    uint64_t at = range.start;
+    while (at < range.end) {
+        uint64_t walked_to;
+        long n = scan_clean(machine, (struct range){at, range.end}, clean, &walked_to);
+        if (n < 0 || walked_to <= at)
+            return false;
+        for (long i = 0; i < n; i++) {
+            for_dense(machine, (struct range){at, clean[i].start}, add_part, set);
+            at = clean[i].end;
+        }
+        for_dense(machine, (struct range){at, walked_to}, add_part, set);
+        at = walked_to;
+    }
+    return true;
+}
+
+/* The bounds stay as they were at first: what is protected must not be protected again, and of what
+ * is not it can be told whether it exists. */
+static uint64_t sparse_from(const struct mt_plan *plan, uint64_t zero_from)
+{
+    uint64_t start;
+    if (zero_from <= plan->sparse_start)
+        return plan->sparse_start;
+    if (!mt_round_up(zero_from, MT_PAGE_BYTES, &start) || start > plan->sparse_end)
+        return plan->sparse_end;
+    return start;
+}
+
+/* The new child starts from where the old one waits. */
+static bool put_tracked_child(struct mt_machine *machine)
+{
+    mote_error err = {0};
+    struct mt_cpu cpu;
+    bool is_to_enter = machine->next == MT_NEXT_ENTER;
+    if (!is_to_enter && mt_process_save(machine, &cpu, &err) != MOTE_OK)
+        return false;
+    if (mt_process_replace_child(machine, &err) != MOTE_OK)
+        return false;
+    if (!mt_process_park(machine))
+        return true;
+    return is_to_enter || mt_process_load(machine, &cpu, &err) == MOTE_OK;
+}
+
+mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)
+{
+    if (machine->is_tracked || machine->cannot_track)
+        return MOTE_OK;
+    machine->sparse_from = sparse_from(machine->prepared->plan, zero_from);
+    if (!put_tracked_child(machine)) {
+        machine->cannot_track = true;
+        return MOTE_OK;
+    }
+    if (machine->is_dead)
+        return mt_fail(err, MOTE_E_SYSTEM, "a child whose writes can be tracked has died");
+    machine->is_tracked = protect_all(machine);
+    machine->cannot_track = !machine->is_tracked;
+    return MOTE_OK;
+}
+
+mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_set *set,
+                                    mote_error *err)
+{
+    struct range all = private_range(machine);
+    struct range sparse = sparse_range(machine);
+    (void)err;
+    if (!machine->is_tracked) {
+        add_existing(machine, all, set);
+        return MOTE_OK;
+    }
+    if (sparse.start < sparse.end) {
+        add_existing(machine, sparse, set);
+        if (add_written(machine, (struct range){all.start, sparse.start}, set) &&
+            add_written(machine, (struct range){sparse.end, all.end}, set))
+            return MOTE_OK;
+    } else if (add_written(machine, all, set)) {
+        return MOTE_OK;
+    }
+    machine->is_tracked = false;
+    machine->cannot_track = true;
+    add_existing(machine, all, set);
+    return MOTE_OK;
+}
+
+/* Where no hole can be made the pages are cleared, and go on existing. */
+mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
+                               mote_error *err)
+{
+    uint8_t *start = machine->private_memory + first_page * MT_PAGE_BYTES;
+    (void)err;
+    machine->n_system_calls++;
+    if (madvise(start, n_pages * MT_PAGE_BYTES, MADV_REMOVE) != 0)
+        memset(start, 0, n_pages * MT_PAGE_BYTES);
+    return MOTE_OK;
+}
