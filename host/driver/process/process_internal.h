@@ -123,9 +123,10 @@ struct mt_machine {
     uint64_t port_registers[MT_N_REGISTERS];
     bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
 
-    bool is_tracked;      /* list_written knows of writes; or else only of pages that exist */
-    bool cannot_track;    /* it was tried, in vain */
-    uint64_t sparse_from; /* what lies from here to the plan's end of it was zero at first */
+    bool is_tracked;     /* list_written knows of writes; or else only of pages that exist */
+    bool cannot_track;   /* it was tried, in vain */
+    uint64_t hole_start; /* pages that did not exist: list_written tells those that do */
+    uint64_t hole_end;
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */

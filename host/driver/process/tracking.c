@@ -11,7 +11,6 @@
  */
 #include "host/driver/process/process_internal.h"
 
-#include "host/base/checked.h"
 #include "host/base/error.h"
 #include <errno.h>
 #include <linux/userfaultfd.h>
@@ -55,6 +54,8 @@ struct scan {
 
 #define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct scan)
 #define RANGES_AT_ONCE 64u
+/* To scan so much takes no longer than to ask for less. */
+#define SMALL_HOLE_BYTES 0x20000u
 
 /* A range of guest addresses. */
 struct range {
@@ -78,10 +79,11 @@ static void add_existing(struct mt_machine *machine, struct range within, struct
     uint64_t end = within.end - base;
     uint64_t at = within.start - base;
     while (at < end) {
-        machine->n_system_calls += 2;
+        machine->n_system_calls++;
         off_t data = lseek(machine->memory, (off_t)at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
+        if ((data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= end))
             return;
+        machine->n_system_calls++;
         off_t hole = data < 0 ? -1 : lseek(machine->memory, data, SEEK_HOLE);
         uint64_t from = data < 0 ? at : (uint64_t)data;
         uint64_t to = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
@@ -116,19 +118,19 @@ static struct range intersect(struct range a, struct range b)
 }
 
 /* Where existence says enough. */
-static struct range sparse_range(const struct mt_machine *machine)
+static struct range hole_of(const struct mt_machine *machine)
 {
-    uint64_t end = machine->prepared->plan->sparse_end;
-    return (struct range){machine->sparse_from < end ? machine->sparse_from : end, end};
+    return (struct range){machine->hole_start, machine->hole_end};
 }
 
 typedef bool (*range_fn)(struct mt_machine *machine, struct range range, void *context);
 
-/* Call for each part of a range that the guest can write and whose pages are not sparse. */
-static bool for_dense(struct mt_machine *machine, struct range within, range_fn fn, void *context)
+/* Call for each part of a range that the guest can write, but for the hole. */
+static bool for_writable(struct mt_machine *machine, struct range within, range_fn fn,
+                         void *context)
 {
     const struct mt_plan *plan = machine->prepared->plan;
-    const struct range sparse = sparse_range(machine);
+    const struct range hole = hole_of(machine);
     for (size_t i = 0; i < plan->n_regions; i++) {
         const struct mt_region *region = &plan->regions[i];
         if (region->backing != MT_BACKING_PRIVATE || !(region->rights & MOTE_RIGHT_WRITE))
@@ -137,9 +139,9 @@ static bool for_dense(struct mt_machine *machine, struct range within, range_fn 
             intersect(within, (struct range){region->start, region->start + region->len_bytes});
         struct range low = part;
         struct range high = {part.end, part.end};
-        if (sparse.start < sparse.end) {
-            low = intersect(part, (struct range){0, sparse.start});
-            high = intersect(part, (struct range){sparse.end, UINT64_MAX});
+        if (hole.start < hole.end) {
+            low = intersect(part, (struct range){0, hole.start});
+            high = intersect(part, (struct range){hole.end, UINT64_MAX});
         }
         if ((low.start < low.end && !fn(machine, low, context)) ||
             (high.start < high.end && !fn(machine, high, context)))
@@ -170,7 +172,7 @@ static bool protect_all(struct mt_machine *machine)
                                          UFFD_FEATURE_WP_HUGETLBFS_SHMEM};
     machine->n_system_calls++;
     return ioctl(machine->faults, UFFDIO_API, &api) == 0 &&
-           for_dense(machine, private_range(machine), protect, NULL);
+           for_writable(machine, private_range(machine), protect, NULL);
 }
 
 /* Pages that are known to be as they were protected. Returns their number, or -1. */
@@ -211,25 +213,39 @@ static bool add_written(struct mt_machine *machine, struct range range, struct m
         if (n < 0 || walked_to <= at)
             return false;
         for (long i = 0; i < n; i++) {
-            for_dense(machine, (struct range){at, clean[i].start}, add_part, set);
+            for_writable(machine, (struct range){at, clean[i].start}, add_part, set);
             at = clean[i].end;
         }
-        for_dense(machine, (struct range){at, walked_to}, add_part, set);
+        for_writable(machine, (struct range){at, walked_to}, add_part, set);
         at = walked_to;
     }
     return true;
 }
 
-/* The bounds stay as they were at first: what is protected must not be protected again, and of what
- * is not it can be told whether it exists. */
-static uint64_t sparse_from(const struct mt_plan *plan, uint64_t zero_from)
+/* The largest part of private memory that does not exist yet. It stays what it was at first: what
+ * is protected must not be protected again. */
+static void find_hole(struct mt_machine *machine)
 {
-    uint64_t start;
-    if (zero_from <= plan->sparse_start)
-        return plan->sparse_start;
-    if (!mt_round_up(zero_from, MT_PAGE_BYTES, &start) || start > plan->sparse_end)
-        return plan->sparse_end;
-    return start;
+    const struct range all = private_range(machine);
+    uint64_t at = all.start;
+    machine->hole_start = all.end;
+    machine->hole_end = all.end;
+    while (at < all.end) {
+        machine->n_system_calls += 2;
+        off_t data = lseek(machine->memory, (off_t)(at - all.start), SEEK_DATA);
+        uint64_t end = data < 0 ? all.end : all.start + (uint64_t)data;
+        if (data < 0 && errno != ENXIO)
+            return;
+        end = end < all.end ? end : all.end;
+        if (end - at > machine->hole_end - machine->hole_start) {
+            machine->hole_start = at;
+            machine->hole_end = end;
+        }
+        off_t next = data < 0 ? -1 : lseek(machine->memory, data, SEEK_HOLE);
+        at = next < 0 ? all.end : all.start + (uint64_t)next;
+    }
+    if (machine->hole_end - machine->hole_start <= SMALL_HOLE_BYTES)
+        machine->hole_start = machine->hole_end;
 }
 
 /* The new child starts from where the old one waits. */
@@ -251,7 +267,8 @@ mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mot
 {
     if (machine->is_tracked || machine->cannot_track)
         return MOTE_OK;
-    machine->sparse_from = sparse_from(machine->prepared->plan, zero_from);
+    (void)zero_from; /* the file says more */
+    find_hole(machine);
     if (!put_tracked_child(machine)) {
         machine->cannot_track = true;
         return MOTE_OK;
@@ -267,20 +284,17 @@ mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_s
                                     mote_error *err)
 {
     struct range all = private_range(machine);
-    struct range sparse = sparse_range(machine);
+    struct range hole = hole_of(machine);
     (void)err;
     if (!machine->is_tracked) {
         add_existing(machine, all, set);
         return MOTE_OK;
     }
-    if (sparse.start < sparse.end) {
-        add_existing(machine, sparse, set);
-        if (add_written(machine, (struct range){all.start, sparse.start}, set) &&
-            add_written(machine, (struct range){sparse.end, all.end}, set))
-            return MOTE_OK;
-    } else if (add_written(machine, all, set)) {
+    if (hole.start < hole.end)
+        add_existing(machine, hole, set);
+    if (add_written(machine, (struct range){all.start, hole.start}, set) &&
+        add_written(machine, (struct range){hole.end, all.end}, set))
         return MOTE_OK;
-    }
     machine->is_tracked = false;
     machine->cannot_track = true;
     add_existing(machine, all, set);

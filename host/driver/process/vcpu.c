@@ -319,12 +319,15 @@ static bool arrive(struct mt_machine *machine)
     return false;
 }
 
-/* Whether the kernel still holds the child at the wait that it reported. */
+/* Whether the kernel still holds the child at the wait that it reported. Since it can say so of a
+ * child that died it lets nothing but our answer and death end such a wait; before, a signal did.
+ */
 static bool is_still_parked(struct mt_machine *machine)
 {
+    if (!machine->is_parked || machine->prepared->can_wait_plainly)
+        return machine->is_parked;
     machine->n_system_calls++;
-    return machine->is_parked &&
-           ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &machine->notification_id) == 0;
+    return ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &machine->notification_id) == 0;
 }
 
 bool mt_process_park(struct mt_machine *machine)
