@@ -294,7 +294,7 @@ static mote_status read_note(const struct search *search, struct mt_image *image
     if (status == MOTE_OK)
         status = read_table(search, image, start, end);
     image->facts.abi = MOTE_ABI_MOTE_1;
-    image->is_open = (note.flags & MT_NOTE_FLAG_OPEN) != 0;
+    image->facts.has_other_functions = (note.flags & MT_NOTE_FLAG_OPEN) != 0;
     image->facts.abi_version = note.abi_version;
     return status;
 }
@@ -310,6 +310,7 @@ mote_status mt_elf_read_note(const struct mt_elf *elf, struct mt_image *image, m
     if (search.description != 0)
         return read_note(&search, image);
     image->facts.abi = MOTE_ABI_HYPERLIGHT_0_1;
+    image->facts.has_other_functions = true;
     image->facts.heap_bytes = MT_DEFAULT_HEAP_BYTES;
     image->facts.stack_bytes = MT_DEFAULT_STACK_BYTES;
     return MOTE_OK;

@@ -37,7 +37,6 @@ struct mt_image {
     size_t n_spans;                  /* (c) */
     mote_function *functions;        /* (c) sorted by name; names in memory */
     size_t n_functions;              /* (c) */
-    bool is_open;                    /* (c) it has functions that are not in the table */
     struct mt_image_symbol *symbols; /* (c) functions, ascending by start; may be none */
     size_t n_symbols;                /* (c) */
     char *names;                     /* (c) storage of the symbols' names */

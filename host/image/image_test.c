@@ -100,7 +100,7 @@ static void test_the_good_file_has_these_facts(void **state)
     assert_int_equal(facts->heap_bytes, 0x345678);
     assert_int_equal(facts->stack_bytes, 0x23456);
     assert_true(facts->has_symbols);
-    assert_false(image.is_open);
+    assert_false(facts->has_other_functions);
     assert_int_equal(image.memory_bytes, 0x6000);
     assert_int_equal(image.alignment, 0x1000);
     assert_int_equal(image.entry, MAKER_CODE + 0x40);
@@ -114,7 +114,7 @@ static void test_the_note_says_that_a_guest_has_other_functions_too(void **state
     elf_maker_fill(&maker);
     maker.note.description.flags = MT_NOTE_FLAG_OPEN;
     struct mt_image image = parse(&maker);
-    assert_true(image.is_open);
+    assert_true(image.facts.has_other_functions);
     mt_image_fini(&image);
 }
 

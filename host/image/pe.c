@@ -197,6 +197,7 @@ static void state_facts(const struct mt_pe *pe, struct mt_image *image)
     facts->struct_size = sizeof(*facts);
     facts->format = MOTE_FORMAT_PE;
     facts->abi = MOTE_ABI_HYPERLIGHT_0_1;
+    facts->has_other_functions = true;
     facts->n_segments = (uint32_t)pe->n_sections;
     facts->n_relocations = (uint32_t)image->n_relocations;
     facts->file_bytes = pe->file_bytes;

@@ -160,10 +160,12 @@ static mote_status check_arguments(const mote_function *function, const mote_val
     return MOTE_OK;
 }
 
-static mote_status check_without_table(mote_type asked, mote_type *returns, mote_error *err)
+static mote_status check_without_table(const struct mt_image *image, mote_type asked,
+                                       mote_type *returns, mote_error *err)
 {
     if (asked == MOTE_TYPE_ANY)
-        return mt_fail(err, MOTE_E_TYPE, "guest declares no types: the result's must be given");
+        return mt_fail(err, MOTE_E_TYPE, "guest declares no %s: the result's must be given",
+                       image->n_functions > 0 ? "types for this function" : "types");
     *returns = asked;
     return MOTE_OK;
 }
@@ -172,10 +174,10 @@ mote_status mt_check_call(const struct mt_image *image, const char *name, const 
                           size_t n_args, mote_type asked, mote_type *returns, mote_error *err)
 {
     if (image->facts.abi == MOTE_ABI_HYPERLIGHT_0_1)
-        return check_without_table(asked, returns, err);
+        return check_without_table(image, asked, returns, err);
     const mote_function *function = mt_image_function_named(image, name);
-    if (function == NULL && image->is_open)
-        return check_without_table(asked, returns, err);
+    if (function == NULL && image->facts.has_other_functions)
+        return check_without_table(image, asked, returns, err);
     if (function == NULL)
         return no_such_function(image, name, err);
     mote_status status = check_arguments(function, args, n_args, err);

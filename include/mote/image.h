@@ -58,6 +58,7 @@ typedef struct mote_image_facts {
     uint64_t heap_bytes;   /**< heap that the image asks for */
     uint64_t stack_bytes;  /**< stack that the image asks for */
     bool has_symbols;
+    bool has_other_functions; /**< functions that are in no table, known when the guest runs */
 } mote_image_facts;
 
 /**

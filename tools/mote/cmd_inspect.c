@@ -49,6 +49,7 @@ static void print_facts_json(struct json *json, const mote_image_facts *facts)
     json_unsigned(json, parts_name(facts), facts->n_segments);
     json_unsigned(json, "relocations", facts->n_relocations);
     json_unsigned(json, "functions", facts->n_functions);
+    json_bool(json, "other_functions", facts->has_other_functions);
     json_address(json, "entry", facts->entry);
     json_unsigned(json, "heap_bytes", facts->heap_bytes);
     json_unsigned(json, "stack_bytes", facts->stack_bytes);
@@ -94,7 +95,8 @@ static mote_status print_facts(const mote_image_facts *facts, mote_error *err)
     if (facts->abi == MOTE_ABI_HYPERLIGHT_0_1)
         text_append(text, sizeof(text), "functions    register at run time\n");
     else
-        text_append(text, sizeof(text), "functions    %" PRIu32 "\n", facts->n_functions);
+        text_append(text, sizeof(text), "functions    %" PRIu32 "%s\n", facts->n_functions,
+                    facts->has_other_functions ? ", others are known when it runs" : "");
     text_append(text, sizeof(text),
                 "loaded       %" PRIu64 " bytes, %" PRIu32 " %s, %" PRIu32 " relocations\n",
                 facts->loaded_bytes, facts->n_segments, parts_name(facts), facts->n_relocations);
