@@ -165,11 +165,26 @@ static void check_facts(const struct mt_image *image, const struct sections *sec
     FUZZ_REQUIRE(image->facts.heap_bytes > 0 && image->facts.heap_bytes <= MT_GIB);
 }
 
+static void check_names(const struct mt_image *image, const struct sections *sections)
+{
+    FUZZ_REQUIRE(image->n_sections == sections->n);
+    for (size_t i = 0; i < image->n_sections; i++) {
+        const mote_section *section = &image->sections[i];
+        size_t len = strnlen(section->name, sizeof(section->name));
+        FUZZ_REQUIRE(len < sizeof(section->name));
+        for (size_t j = 0; j < len; j++)
+            FUZZ_REQUIRE((uint8_t)section->name[j] >= ' ' && section->name[j] != 0x7F);
+        FUZZ_REQUIRE(section->start == sections->of[i].start);
+        FUZZ_REQUIRE(section->len_bytes == sections->of[i].len_bytes);
+    }
+}
+
 static void check_file(const struct mt_image *image, const uint8_t *file)
 {
     struct sections sections;
     read_sections(file, &sections);
     check_facts(image, &sections);
+    check_names(image, &sections);
     check_rights(image, &sections);
     check_bytes(image, &sections, file);
     check_relocations(image, &sections);

@@ -197,6 +197,13 @@ const mote_function *mote_image_function(const mote_image *image, size_t index)
     return &image->parsed.functions[index];
 }
 
+const mote_section *mote_image_section(const mote_image *image, size_t index)
+{
+    if (image == NULL || index >= image->parsed.n_sections)
+        return NULL;
+    return &image->parsed.sections[index];
+}
+
 mote_status mote_image_check_call(const mote_image *image, const char *function,
                                   const mote_value *args, size_t n_args, mote_type returns,
                                   mote_error *err)

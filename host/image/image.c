@@ -53,6 +53,7 @@ void mt_image_fini(struct mt_image *image)
     mt_release(allocator, image->memory);
     mt_release(allocator, image->relocations);
     mt_release(allocator, image->spans);
+    mt_release(allocator, image->sections);
     mt_release(allocator, image->functions);
     mt_release(allocator, image->symbols);
     mt_release(allocator, image->names);

@@ -35,6 +35,8 @@ struct mt_image {
     size_t n_relocations;            /* (c) */
     struct mt_image_span *spans;     /* (c) ascending, without gaps: together [0, memory_bytes) */
     size_t n_spans;                  /* (c) */
+    mote_section *sections;          /* (c) of a PE file, ascending by start */
+    size_t n_sections;               /* (c) */
     mote_function *functions;        /* (c) sorted by name; names in memory */
     size_t n_functions;              /* (c) */
     struct mt_image_symbol *symbols; /* (c) functions, ascending by start; may be none */

@@ -236,6 +236,8 @@ mote_status mt_pe_parse(struct mt_image *image, const uint8_t *file, uint64_t fi
     if (status == MOTE_OK)
         status = mt_pe_read_rights(&pe, image, err);
     if (status == MOTE_OK)
+        status = mt_pe_name_sections(&pe, image, err);
+    if (status == MOTE_OK)
         status = mt_pe_copy_sections(&pe, image, err);
     if (status == MOTE_OK)
         status = mt_pe_check_directories(&pe, image, err);

@@ -175,6 +175,7 @@ uint64_t mt_pe_file_offset(const struct mt_pe *pe, uint64_t address);
 /* The steps; each fills its part of the image. */
 mote_status mt_pe_read_sections(struct mt_pe *pe, struct mt_image *image, mote_error *err);
 mote_status mt_pe_read_rights(const struct mt_pe *pe, struct mt_image *image, mote_error *err);
+mote_status mt_pe_name_sections(const struct mt_pe *pe, struct mt_image *image, mote_error *err);
 mote_status mt_pe_copy_sections(const struct mt_pe *pe, struct mt_image *image, mote_error *err);
 mote_status mt_pe_check_directories(const struct mt_pe *pe, const struct mt_image *image,
                                     mote_error *err);

@@ -89,8 +89,8 @@ static void test_each_failed_allocation_of_a_pe_image_unwinds(void **state)
         assert_true(status == MOTE_OK || status == MOTE_E_MEMORY);
         assert_true(status == MOTE_E_MEMORY || trial.n_asked == fail_at - 1);
     }
-    /* Rights, spans, memory, relocations twice, symbols and their names. */
-    assert_int_equal(fail_at - 1, 7);
+    /* Rights, spans, sections, memory, relocations twice, symbols and their names. */
+    assert_int_equal(fail_at - 1, 8);
 }
 
 int main(void)

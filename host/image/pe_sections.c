@@ -8,6 +8,7 @@
 #include "abi/memory_map.h"
 #include "host/base/alloc.h"
 #include "host/base/checked.h"
+#include "host/base/text.h"
 #include <inttypes.h>
 
 /* A section header on its way to be checked. */
@@ -219,6 +220,32 @@ mote_status mt_pe_read_rights(const struct mt_pe *pe, struct mt_image *image, mo
         status = mt_parts_spans(image, page_rights, err);
     mt_release(&image->allocator, page_rights);
     return status;
+}
+
+/* ---- Names ---- */
+
+#define NAME_BYTES sizeof(((struct mt_pe_section_header *)NULL)->name)
+/* A byte is escaped as four. */
+_Static_assert(MOTE_SECTION_NAME_BYTES > 4 * NAME_BYTES, "a name fits");
+
+mote_status mt_pe_name_sections(const struct mt_pe *pe, struct mt_image *image, mote_error *err)
+{
+    image->sections =
+        mt_alloc_array_zero(&image->allocator, pe->n_sections, sizeof(image->sections[0]));
+    if (image->sections == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for the names of %zu sections",
+                       pe->n_sections);
+    image->n_sections = pe->n_sections;
+    for (size_t i = 0; i < pe->n_sections; i++) {
+        const struct mt_pe_section *section = &pe->sections[i];
+        mote_section *to = &image->sections[i];
+        const char *name = (const char *)pe->file + section->at;
+        mt_escape(to->name, sizeof(to->name), name, strnlen(name, NAME_BYTES));
+        to->start = section->start;
+        to->len_bytes = section->len_bytes;
+        to->rights = rights_of(section->characteristics);
+    }
+    return MOTE_OK;
 }
 
 /* ---- Bytes ---- */

@@ -83,6 +83,33 @@ static void test_rights_follow_sections_and_headers_can_be_read(void **state)
     mt_image_fini(&image);
 }
 
+static void test_sections_have_names_places_and_rights(void **state)
+{
+    (void)state;
+    static const mote_section wanted[] = {
+        {".text", PE_MAKER_CODE, 0x180, R | X},
+        {".rdata", PE_MAKER_READ_ONLY, 0x100, R},
+        {"\\x1b[1mzzzz", PE_MAKER_DATA, PE_MAKER_DATA_BYTES, R | W},
+        {"", PE_MAKER_ZERO, 0x800, R | W},
+        {"12345678", PE_MAKER_RELOCATIONS, 2 * sizeof(struct pe_maker_block), R},
+    };
+    struct pe_maker maker;
+    struct mt_image image;
+    pe_maker_fill(&maker);
+    memcpy(maker.sections[PE_MAKER_S_DATA].name, "\x1B[1mzzzz", 8);
+    memset(maker.sections[PE_MAKER_S_ZERO].name, 0, 8);
+    memcpy(maker.sections[PE_MAKER_S_RELOCATIONS].name, "12345678", 8);
+    parse(&maker, &image);
+    assert_int_equal(image.n_sections, sizeof(wanted) / sizeof(wanted[0]));
+    for (size_t i = 0; i < image.n_sections; i++) {
+        assert_string_equal(image.sections[i].name, wanted[i].name);
+        assert_int_equal(image.sections[i].start, wanted[i].start);
+        assert_int_equal(image.sections[i].len_bytes, wanted[i].len_bytes);
+        assert_int_equal(image.sections[i].rights, wanted[i].rights);
+    }
+    mt_image_fini(&image);
+}
+
 static void test_memory_is_the_files_bytes_and_zeroes(void **state)
 {
     (void)state;
@@ -449,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_good_file_has_its_facts),
         cmocka_unit_test(test_rights_follow_sections_and_headers_can_be_read),
+        cmocka_unit_test(test_sections_have_names_places_and_rights),
         cmocka_unit_test(test_memory_is_the_files_bytes_and_zeroes),
         cmocka_unit_test(test_dir64_relocations_follow_the_load_address),
         cmocka_unit_test(test_a_file_may_have_no_relocations),

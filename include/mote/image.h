@@ -43,6 +43,17 @@ typedef struct mote_region {
     uint32_t rights; /**< MOTE_RIGHT_* of the guest; 0 for none */
 } mote_region;
 
+/** Room for the name of a section, with its NUL. */
+#define MOTE_SECTION_NAME_BYTES 36
+
+/** A section of a PE file. */
+typedef struct mote_section {
+    char name[MOTE_SECTION_NAME_BYTES]; /**< UTF-8, escaped where it cannot be printed */
+    uint64_t start;                     /**< relative to the image's first byte */
+    uint64_t len_bytes;
+    uint32_t rights; /**< MOTE_RIGHT_* that it asks for; a page has those of all sections on it */
+} mote_section;
+
 /** Facts of an image. */
 typedef struct mote_image_facts {
     size_t struct_size; /**< set by the caller to sizeof(mote_image_facts) */
@@ -120,6 +131,17 @@ MOTE_NODISCARD mote_status mote_image_facts_get(const mote_image *image, mote_im
  * Errors: none; NULL past the last function, for an image without a table, and for a NULL image.
  */
 const mote_function *mote_image_function(const mote_image *image, size_t index);
+
+/**
+ * Return a section of a PE file, by index from 0, in the order of their addresses. Those that take
+ * up no memory are left out.
+ *
+ * Units: none.
+ * Owner: the image; the pointer lives as long as the image.
+ * Threads: any.
+ * Errors: none; NULL past the last section, for an ELF file, and for a NULL image.
+ */
+const mote_section *mote_image_section(const mote_image *image, size_t index);
 
 /**
  * Check a call against the functions that an image declares, as mote_call() does before it enters

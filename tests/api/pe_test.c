@@ -78,6 +78,10 @@ static void assert_facts(const char *path)
     assert_true(facts.n_segments >= 3);
     assert_true(facts.n_relocations > 0);
     assert_null(mote_image_function(image, 0));
+    assert_string_equal(mote_image_section(image, 0)->name, ".text");
+    assert_non_null(mote_image_section(image, facts.n_segments - 1));
+    assert_null(mote_image_section(image, facts.n_segments));
+    assert_null(mote_image_section(NULL, 0));
     mote_image_unref(image);
 }
 

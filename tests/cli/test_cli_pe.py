@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest that is a PE file, by each of the compilers that the build had."""
 
+import re
+
 import pytest
 from mote_cli import BUILD, call, mote, needs_kvm
 
@@ -18,8 +20,12 @@ def test_inspect_shows_format_sections_and_reserves(guest):
     answer = mote("inspect", guest, "--json").json()
     assert (answer["format"], answer["abi"]) == ("PE", "hyperlight 0.1")
     assert (answer["heap_bytes"], answer["stack_bytes"]) == (128 << 10, 64 << 10)
-    assert answer["sections"] >= 3 and "segments" not in answer
+    text = next(section for section in answer["sections"] if section["name"] == ".text")
+    assert list(text) == ["name", "start", "size", "rights"]
+    assert (text["start"], text["rights"]) == ("0x1000", "r-x")
+    assert "segments" not in answer
     out = mote("inspect", guest).out
+    assert re.search(rb"^0x00001000-0x0000[0-9a-f]{4} +[0-9]+  r-x     \.text$", out, re.M)
     assert out.startswith(b"format       PE, x86-64, ")
     assert b" sections, " in out
 

@@ -14,6 +14,7 @@
 
 struct inspection {
     const struct options *options;
+    const mote_image *image;
     mote_image_facts facts;
     mote_region *regions;
     size_t n_regions;
@@ -46,7 +47,8 @@ static void print_facts_json(struct json *json, const mote_image_facts *facts)
     json_text(json, "machine", "x86-64");
     json_unsigned(json, "file_bytes", facts->file_bytes);
     json_unsigned(json, "loaded_bytes", facts->loaded_bytes);
-    json_unsigned(json, parts_name(facts), facts->n_segments);
+    if (facts->format == MOTE_FORMAT_ELF)
+        json_unsigned(json, "segments", facts->n_segments);
     json_unsigned(json, "relocations", facts->n_relocations);
     json_unsigned(json, "functions", facts->n_functions);
     json_bool(json, "other_functions", facts->has_other_functions);
@@ -68,6 +70,28 @@ static void print_region_json(struct json *json, const mote_region *region)
     json_close(json, '}');
 }
 
+static void print_section_json(struct json *json, const mote_section *section)
+{
+    char rights[4];
+    json_open(json, NULL, '{');
+    json_text(json, "name", section->name);
+    json_address(json, "start", section->start);
+    json_unsigned(json, "size", section->len_bytes);
+    json_text(json, "rights", rights_text(section->rights, rights));
+    json_close(json, '}');
+}
+
+static void print_sections_json(struct json *json, const mote_image *image)
+{
+    const mote_section *section = mote_image_section(image, 0);
+    if (section == NULL)
+        return;
+    json_open(json, "sections", '[');
+    for (size_t i = 1; section != NULL; section = mote_image_section(image, i++))
+        print_section_json(json, section);
+    json_close(json, ']');
+}
+
 static int print_json(const struct inspection *inspection)
 {
     struct json json = {0};
@@ -77,6 +101,7 @@ static int print_json(const struct inspection *inspection)
     json_text(&json, "file", options_guest(inspection->options));
     json_text(&json, "abi", guest_file_abi_name(&inspection->facts, abi));
     print_facts_json(&json, &inspection->facts);
+    print_sections_json(&json, inspection->image);
     json_open(&json, "regions", '[');
     for (size_t i = 0; i < inspection->n_regions; i++)
         print_region_json(&json, &inspection->regions[i]);
@@ -107,6 +132,28 @@ static mote_status print_facts(const mote_image_facts *facts, mote_error *err)
     return output_result(text, strlen(text), err);
 }
 
+/* Those of a PE file; an ELF file's segments have no names. */
+static mote_status print_sections(const mote_image *image, mote_error *err)
+{
+    char line[256];
+    char rights[4];
+    const mote_section *section = mote_image_section(image, 0);
+    if (section == NULL)
+        return MOTE_OK;
+    int n =
+        snprintf(line, sizeof(line), "%-21s %10s  %-6s  %s\n", "rva", "size", "rights", "section");
+    mote_status status = output_result(line, (size_t)n, err);
+    for (size_t i = 1; section != NULL && status == MOTE_OK; i++) {
+        n = snprintf(line, sizeof(line),
+                     "0x%08" PRIx64 "-0x%08" PRIx64 " %10" PRIu64 "  %-6s  %s\n", section->start,
+                     section->start + section->len_bytes, section->len_bytes,
+                     rights_text(section->rights, rights), section->name);
+        status = output_result(line, (size_t)n, err);
+        section = mote_image_section(image, i);
+    }
+    return status == MOTE_OK ? output_result("\n", 1, err) : status;
+}
+
 static mote_status print_regions(const struct inspection *inspection, mote_error *err)
 {
     char line[256];
@@ -130,6 +177,8 @@ static int print_text(const struct inspection *inspection)
     mote_error err;
     mote_status status = print_facts(&inspection->facts, &err);
     if (status == MOTE_OK)
+        status = print_sections(inspection->image, &err);
+    if (status == MOTE_OK)
         status = print_regions(inspection, &err);
     return status == MOTE_OK ? 0 : report_error(inspection->options, &err, NULL);
 }
@@ -139,6 +188,7 @@ static mote_status examine(struct inspection *inspection, const mote_image *imag
 {
     const struct arguments none = {.n_values = 0};
     mote_config config = options_config(inspection->options, arguments_input_bytes(&none, ""));
+    inspection->image = image;
     inspection->facts.struct_size = sizeof(inspection->facts);
     mote_status status = mote_image_facts_get(image, &inspection->facts, err);
     if (status == MOTE_OK)
