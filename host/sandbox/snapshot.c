@@ -151,6 +151,7 @@ mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_er
         mote_snapshot_unref(snapshot);
         return status;
     }
+    sandbox->stats.snapshots++;
     *out = snapshot;
     return MOTE_OK;
 }
@@ -218,6 +219,8 @@ mote_status mt_snapshot_restore(mote_sandbox *sandbox, mote_snapshot *snapshot, 
         return status;
     }
     sandbox->dispatch = snapshot->dispatch;
+    sandbox->stats.restores++;
+    sandbox->stats.last_restored_pages = mt_page_set_count(&sandbox->history.pages);
     return MOTE_OK;
 }
 

@@ -851,6 +851,52 @@ static void test_a_call_that_resets_makes_two_system_calls_on_kvm(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static uint64_t restored_pages(const mote_sandbox *sandbox)
+{
+    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+    assert_ok(mote_sandbox_stats_get(sandbox, &stats, &last_error));
+    return stats.last_restored_pages;
+}
+
+/* What a call did in the sparse part of the heap costs its own restore, and no later one. */
+static void test_a_large_heap_once_used_costs_no_later_restore(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const uint64_t used_bytes = 20 << 20;
+    const mote_value args[] = {mote_u64(used_bytes), mote_u32(1)};
+    mote_config config = MOTE_CONFIG_INIT;
+    config.heap_bytes = 64 << 20;
+    mote_sandbox *sandbox = open_keeper(&config);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(mote_call_reset(sandbox, "Keep", args, 2, MOTE_TYPE_VOID, NULL, &last_error));
+        if (is_kvm())
+            assert_true(restored_pages(sandbox) >= used_bytes / 4096);
+        assert_ok(reset_call(sandbox, "Get"));
+        /* Up to 3 MiB of the heap are told by the page, for good. */
+        if (is_kvm())
+            assert_in_range(restored_pages(sandbox), 1, 1200);
+        assert_int_equal(kept_sum(sandbox, used_bytes), 0);
+    }
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_snapshots_and_restores_are_counted(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+    mote_sandbox *sandbox = open_keeper(NULL);
+    for (int i = 0; i < 3; i++)
+        assert_ok(reset_call(sandbox, "Get"));
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    assert_ok(mote_sandbox_stats_get(sandbox, &stats, &last_error));
+    assert_int_equal(stats.snapshots, 2);
+    assert_int_equal(stats.restores, 3);
+    assert_true(stats.last_restored_pages > 0);
+    mote_sandbox_destroy(sandbox);
+}
+
 /* ---- Limits on processor time ---- */
 
 static mote_status sleep_long(void *context, const mote_value *args, size_t n_args,
@@ -957,6 +1003,8 @@ int main(void)
         cmocka_unit_test(test_a_large_heap_is_restored),
         cmocka_unit_test(test_a_heap_of_a_gibibyte_needs_a_raised_cap),
         cmocka_unit_test(test_a_call_that_resets_makes_two_system_calls_on_kvm),
+        cmocka_unit_test(test_a_large_heap_once_used_costs_no_later_restore),
+        cmocka_unit_test(test_snapshots_and_restores_are_counted),
         cmocka_unit_test(test_a_limit_on_processor_time_stops_a_guest_that_computes),
         cmocka_unit_test(test_host_functions_do_not_use_up_processor_time),
         cmocka_unit_test(test_resets_leave_descriptors_and_mappings_where_they_were),

@@ -124,15 +124,28 @@ mote_status mt_kvm_list_written(struct mt_machine *machine, struct mt_page_set *
     return status;
 }
 
-/* Memory that the embedder has locked cannot be given back: it is cleared. */
+/* Pages that were given back have no translation left, in the CPU or in KVM: the next write walks
+ * the guest's tables, and sets the dirty bit again. */
+static void forget_written(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages)
+{
+    const struct mt_kvm_prepared *prepared = machine->prepared;
+    uint64_t start = prepared->private_start + first_page * MT_PAGE_BYTES;
+    if (machine->own_tables != NULL)
+        mt_kvm_clear_dirty_bits(machine->own_tables, prepared->plan, start,
+                                start + n_pages * MT_PAGE_BYTES);
+}
+
+/* Memory that the embedder has locked cannot be given back: it is cleared, and stays written. */
 mote_status mt_kvm_discard(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
                            mote_error *err)
 {
     uint8_t *start = machine->private_memory + first_page * MT_PAGE_BYTES;
     size_t len_bytes = n_pages * MT_PAGE_BYTES;
     machine->n_system_calls++;
-    if (madvise(start, len_bytes, MADV_DONTNEED) == 0)
+    if (madvise(start, len_bytes, MADV_DONTNEED) == 0) {
+        forget_written(machine, first_page, n_pages);
         return MOTE_OK;
+    }
     if (errno != EINVAL)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTNEED)");
     memset(start, 0, len_bytes);
