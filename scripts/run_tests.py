@@ -26,7 +26,8 @@ DETAIL_LINES = 60
 # Tests of behaviour, which run on every driver: on kvm, and again on these. A sanitizer that follows
 # threads cannot follow the process driver's children.
 EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
-                "hostile_oddities_test", "inject_test"]  # fmt: skip
+                "hostile_oddities_test", "inject_test", "record_*_c_test",
+                "record_*_rust_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
 # Not yet: the process driver does not save vector state and bases.
 NOT_ON_OTHERS = ["api_snapshot_test"]
@@ -251,6 +252,13 @@ def show_skips(results, allowed):
     return unexpected
 
 
+def write_results(path, results):
+    """One line for each case: program or suite, case, outcome."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{r.name}\t{c.name}\t{c.outcome}\n" for r in results for c in r.cases]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", action="append", default=[], type=Path, metavar="FOLDER",
@@ -259,6 +267,7 @@ def parse_arguments():
                         help="run the pytest suites in FOLDER (may be given again)")  # fmt: skip
     parser.add_argument("--allowed-skips", metavar="FILE",
                         help="fail for a skip that is not a line of FILE")  # fmt: skip
+    parser.add_argument("--results", type=Path, metavar="FILE", help="list all cases in FILE")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS",
                         help="time limit of one program; a suite has twice that")  # fmt: skip
     parser.add_argument("--valgrind", action="store_true", help="run the programs under valgrind")
@@ -283,6 +292,8 @@ def main():
         limit_s = arguments.limit * (2 if runner is run_suite else 1)
         results.append(runner(path.absolute(), limit_s, name))
         show(results[-1])
+    if arguments.results:
+        write_results(arguments.results, results)
     unexpected = show_skips(results, allowed)
     totals = {o: sum(r.count(o) for r in results) for o in (PASSED, FAILED, SKIPPED)}
     print(f"{totals[PASSED]} passed, {totals[FAILED]} failed, {totals[SKIPPED]} skipped")

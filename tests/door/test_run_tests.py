@@ -229,3 +229,16 @@ def test_pytest_suite_without_a_case_is_a_failure(tmp_path):
     done = run("--suites", tmp_path / "suites")
     assert totals(done) == (0, 1, 0)
     assert done.returncode == 1
+
+
+def test_every_case_is_listed_with_its_outcome(tmp_path, compile_program):
+    compile_program("mixed", "SECOND=cmocka_unit_test(test_fails)")
+    suite = tmp_path / "suites" / "good"
+    suite.mkdir(parents=True)
+    (suite / "test_good.py").write_text("def test_one():\n    pass\n")
+    results = tmp_path / "logs" / "results.tsv"
+    run("--programs", tmp_path / "programs", "--suites", tmp_path / "suites", "--results", results)
+    lines = results.read_text().splitlines()
+    assert "mixed\ttest_passes\tpassed" in lines
+    assert "mixed\ttest_fails\tfailed" in lines
+    assert lines[-1].startswith("suites/good\t") and lines[-1].endswith("test_one\tpassed")
