@@ -352,6 +352,18 @@ static void save_exits(void)
     save("exits", "error", error, sizeof(error));
 }
 
+/* Operations of fuzz_restores.c: which, whose, where, value. */
+static void save_restores(void)
+{
+    static const uint8_t life[] = {0, 0, 5, 1, 3, 0, 0, 0, 0, 0, 5, 2, 2, 0, 0, 7,
+                                   6, 0, 0, 0, 0, 0, 9, 3, 6, 0, 0, 0, 4, 0, 0, 0,
+                                   8, 0, 0, 0, 7, 0, 0, 0, 7, 0, 0, 0};
+    static const uint8_t two[] = {3, 0, 0, 0, 4, 1, 0, 0, 0, 1, 6, 1, 3, 3, 0, 0,
+                                  9, 1, 0, 2, 4, 2, 0, 0, 4, 3, 0, 0, 2, 1, 0, 1};
+    save("restores", "life", life, sizeof(life));
+    save("restores", "two", two, sizeof(two));
+}
+
 static void save_words(void)
 {
     static const char arguments[] =
@@ -385,6 +397,7 @@ int main(int n_words, char **words)
     save_output("none", 0, 0, 0, 0);
     save_pebs();
     save_exits();
+    save_restores();
     save_words();
     return 0;
 }

@@ -280,7 +280,7 @@ static void test_after_a_failed_call_that_resets_the_sandbox_is_ready(void **sta
     (void)state;
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 20000;
+    config.time_limit_us = 300000;
     static const struct {
         const char *function;
         mote_status status;
@@ -541,7 +541,7 @@ static void test_a_single_use_time_out_is_a_time_out(void **state)
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.single_use = true;
-    config.time_limit_us = 20000;
+    config.time_limit_us = 300000;
     mote_sandbox *sandbox = open_sandbox(KEEPER, &config);
     assert_status(call_void(sandbox, "Spin"), MOTE_E_TIME_LIMIT);
     assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
@@ -933,7 +933,7 @@ static void test_host_functions_do_not_use_up_processor_time(void **state)
     (void)state;
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
-    config.cpu_limit_us = 50000;
+    config.cpu_limit_us = 100000;
     mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
     const mote_host_function ask = {.name = "Ask",
                                     .fn = sleep_long,

@@ -28,6 +28,7 @@ struct mt_machine {
     size_t n_steps;
     struct mt_script_record record;
     _Atomic uint64_t cpu_time_ns;
+    struct mt_page_set written; /* without words: not told */
     _Atomic bool is_kicked;
     _Atomic uint64_t n_kicks;
 };
@@ -115,6 +116,7 @@ static void destroy(struct mt_machine *machine, bool is_copy)
     (void)is_copy;
     if (machine->reserved != NULL)
         munmap(machine->reserved, machine->reserved_bytes);
+    mt_page_set_fini(&machine->written, &machine->prepared->allocator);
     mt_release(&machine->prepared->allocator, machine);
 }
 
@@ -158,7 +160,16 @@ static mote_status begin(struct mt_machine *machine, uint64_t deadline_ns, mote_
     return MOTE_OK;
 }
 
-static bool write_bytes(const struct mt_machine *machine, const struct mt_script_write *write)
+static void note_write(struct mt_machine *machine, uint64_t offset, uint64_t len_bytes)
+{
+    if (machine->written.words == NULL || len_bytes == 0)
+        return;
+    uint64_t first = offset / MT_PAGE_BYTES;
+    uint64_t last = (offset + len_bytes - 1) / MT_PAGE_BYTES;
+    mt_page_set_add_run(&machine->written, first, last - first + 1);
+}
+
+static bool write_bytes(struct mt_machine *machine, const struct mt_script_write *write)
 {
     const struct mt_window *window = &machine->window;
     if (write->address < window->start ||
@@ -166,6 +177,7 @@ static bool write_bytes(const struct mt_machine *machine, const struct mt_script
         return false;
     if (write->len_bytes > 0)
         memcpy(window->host + (write->address - window->start), write->bytes, write->len_bytes);
+    note_write(machine, write->address - window->start, write->len_bytes);
     return true;
 }
 
@@ -238,7 +250,10 @@ static mote_status track(struct mt_machine *machine, uint64_t zero_from, mote_er
 static mote_status list_written(struct mt_machine *machine, struct mt_page_set *set,
                                 mote_error *err)
 {
-    mt_page_set_add_run(set, 0, machine->window.len_bytes / MT_PAGE_BYTES);
+    if (machine->written.words != NULL)
+        mt_page_set_add_all(set, &machine->written);
+    else
+        mt_page_set_add_run(set, 0, machine->window.len_bytes / MT_PAGE_BYTES);
     return take_failure(MT_SCRIPT_LIST_WRITTEN, err);
 }
 
@@ -310,6 +325,19 @@ void mt_script_play(struct mt_machine *machine, const struct mt_script_step *ste
 {
     machine->steps = steps;
     machine->n_steps = n_steps;
+}
+
+void mt_script_tells_writes(struct mt_machine *machine)
+{
+    uint64_t n_pages = machine->window.len_bytes / MT_PAGE_BYTES;
+    if (!mt_page_set_init(&machine->written, &machine->prepared->allocator, n_pages))
+        mt_page_set_fini(&machine->written, &machine->prepared->allocator);
+}
+
+void mt_script_wrote(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages)
+{
+    if (machine->written.words != NULL)
+        mt_page_set_add_run(&machine->written, first_page, n_pages);
 }
 
 void mt_script_set_cpu_time(struct mt_machine *machine, uint64_t cpu_time_ns_now)

@@ -73,6 +73,12 @@ struct mt_script_record mt_script_record_of(const struct mt_machine *machine);
 /* The machine's private memory. */
 struct mt_window mt_script_memory(const struct mt_machine *machine);
 
+/* From now on list_written() tells what the script wrote and what mt_script_wrote() was told; until
+ * then, all pages. */
+void mt_script_tells_writes(struct mt_machine *machine);
+/* Say that pages were written behind the script's back. */
+void mt_script_wrote(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages);
+
 /* Processor time that the guest seems to have had, from now on. */
 void mt_script_set_cpu_time(struct mt_machine *machine, uint64_t cpu_time_ns);
 
