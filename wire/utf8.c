@@ -58,7 +58,7 @@ static size_t ascii_len(const uint8_t *text, size_t len)
 bool mt_wire_utf8_is_valid(const uint8_t *text, size_t len)
 {
     for (size_t at = ascii_len(text, len); at < len;) {
-        size_t n = mt_wire_utf8_char_bytes(text + at, len - at);
+        size_t n = text[at] < 0x80 ? 1 : sequence_len(text + at, len - at);
         if (n == 0)
             return false;
         at += n;

@@ -113,16 +113,23 @@ static bool find_field(const struct mt_wire_reader *reader, const struct mt_wire
     return true;
 }
 
+/* The value of a scalar that is not there. */
+static const uint8_t zeroes[8];
+
 bool mt_wire_scalar(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
                     unsigned vtable_offset, const char *name, void *value, size_t value_bytes)
 {
     size_t at;
     if (!find_field(reader, table, vtable_offset, name, value_bytes, &at))
         return false;
-    if (at == 0)
-        __builtin_memset(value, 0, value_bytes);
+    const uint8_t *from = at != 0 ? reader->message + at : zeroes;
+    /* Of known lengths, so that each is one instruction. */
+    if (value_bytes == 1)
+        __builtin_memcpy(value, from, 1);
+    else if (value_bytes == 4)
+        __builtin_memcpy(value, from, 4);
     else
-        __builtin_memcpy(value, reader->message + at, value_bytes);
+        __builtin_memcpy(value, from, 8);
     return true;
 }
 
@@ -146,13 +153,10 @@ bool mt_wire_required_target(const struct mt_wire_reader *reader, const struct m
     return *target != 0 || mt_wire_refuse(reader, name, 0);
 }
 
-bool mt_wire_vector_of(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
-                       unsigned vtable_offset, const char *name, size_t element_bytes, size_t max,
-                       struct mt_wire_vector *vector)
+/* The vector at a place, which is 0 for one that is not there. */
+static bool vector_at(const struct mt_wire_reader *reader, size_t at, const char *name,
+                      size_t element_bytes, size_t max, struct mt_wire_vector *vector)
 {
-    size_t at;
-    if (!mt_wire_target(reader, table, vtable_offset, name, &at))
-        return false;
     *vector = (struct mt_wire_vector){0, 0};
     if (at == 0)
         return true;
@@ -166,6 +170,15 @@ bool mt_wire_vector_of(const struct mt_wire_reader *reader, const struct mt_wire
     return true;
 }
 
+bool mt_wire_vector_of(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
+                       unsigned vtable_offset, const char *name, size_t element_bytes, size_t max,
+                       struct mt_wire_vector *vector)
+{
+    size_t at;
+    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
+           vector_at(reader, at, name, element_bytes, max, vector);
+}
+
 bool mt_wire_element_table(const struct mt_wire_reader *reader, const struct mt_wire_vector *vector,
                            size_t index, const char *name, struct mt_wire_table *table)
 {
@@ -174,11 +187,11 @@ bool mt_wire_element_table(const struct mt_wire_reader *reader, const struct mt_
            mt_wire_table_at(reader, at, table);
 }
 
-bool mt_wire_bytes(struct mt_wire_reader *reader, const struct mt_wire_table *table,
-                   unsigned vtable_offset, const char *name, struct mt_wire_view *bytes)
+static bool bytes_at(struct mt_wire_reader *reader, size_t at, const char *name,
+                     struct mt_wire_view *bytes)
 {
     struct mt_wire_vector vector;
-    if (!mt_wire_vector_of(reader, table, vtable_offset, name, 1, reader->len, &vector))
+    if (!vector_at(reader, at, name, 1, reader->len, &vector))
         return false;
     if (vector.n > reader->budget)
         return mt_wire_refuse(reader, "shared bytes", vector.n);
@@ -190,15 +203,14 @@ bool mt_wire_bytes(struct mt_wire_reader *reader, const struct mt_wire_table *ta
 }
 
 /* A vector of bytes is text when a NUL follows it and it is UTF-8. */
-bool mt_wire_text(struct mt_wire_reader *reader, const struct mt_wire_table *table,
-                  unsigned vtable_offset, const char *name, struct mt_wire_view *text)
+static bool text_at(struct mt_wire_reader *reader, size_t at, const char *name,
+                    struct mt_wire_view *text)
 {
-    if (!mt_wire_bytes(reader, table, vtable_offset, name, text))
+    if (!bytes_at(reader, at, name, text))
         return false;
-    size_t target;
-    if (!mt_wire_target(reader, table, vtable_offset, name, &target) || target == 0)
+    if (at == 0)
         return true;
-    size_t end = target + sizeof(uint32_t) + text->len;
+    size_t end = at + sizeof(uint32_t) + text->len;
     if (!is_inside(reader, end, 1) || reader->message[end] != 0)
         return mt_wire_refuse(reader, name, text->len);
     if (!mt_wire_utf8_is_valid(text->data, text->len))
@@ -206,10 +218,26 @@ bool mt_wire_text(struct mt_wire_reader *reader, const struct mt_wire_table *tab
     return true;
 }
 
+bool mt_wire_bytes(struct mt_wire_reader *reader, const struct mt_wire_table *table,
+                   unsigned vtable_offset, const char *name, struct mt_wire_view *bytes)
+{
+    size_t at;
+    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
+           bytes_at(reader, at, name, bytes);
+}
+
+bool mt_wire_text(struct mt_wire_reader *reader, const struct mt_wire_table *table,
+                  unsigned vtable_offset, const char *name, struct mt_wire_view *text)
+{
+    size_t at;
+    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
+           text_at(reader, at, name, text);
+}
+
 bool mt_wire_required_text(struct mt_wire_reader *reader, const struct mt_wire_table *table,
                            unsigned vtable_offset, const char *name, struct mt_wire_view *text)
 {
-    size_t target;
-    return mt_wire_required_target(reader, table, vtable_offset, name, &target) &&
-           mt_wire_text(reader, table, vtable_offset, name, text);
+    size_t at;
+    return mt_wire_required_target(reader, table, vtable_offset, name, &at) &&
+           text_at(reader, at, name, text);
 }

@@ -28,10 +28,28 @@ static const struct layout layouts[MT_LAYOUT_COUNT] = {
     [MT_LAYOUT_DEFINITION_BARE] = {4, {10, 12, 4, 0, 8}},
 };
 
-static void store_zeroes(struct mt_wire_writer *writer, size_t at, size_t len)
+/* Nothing is written while a message is measured, or when it does not fit. */
+static bool is_writing(const struct mt_wire_writer *writer)
 {
-    if (writer->to != NULL && writer->fits && len > 0)
+    return writer->to != NULL && writer->fits;
+}
+
+static void store_zeroes(const struct mt_wire_writer *writer, size_t at, size_t len)
+{
+    if (is_writing(writer) && len > 0)
         __builtin_memset(writer->to + at, 0, len);
+}
+
+/* Most tables have 8 to 16 bytes: two stores, which may overlap, where a call would take longer. */
+static void store_zero_table(const struct mt_wire_writer *writer, size_t at, size_t len)
+{
+    static const uint64_t zero;
+    if (len < sizeof(zero) || len > 2 * sizeof(zero)) {
+        store_zeroes(writer, at, len);
+    } else if (is_writing(writer)) {
+        __builtin_memcpy(writer->to + at, &zero, sizeof(zero));
+        __builtin_memcpy(writer->to + at + len - sizeof(zero), &zero, sizeof(zero));
+    }
 }
 
 /* Reserve len bytes so that the one after the first lead bytes is aligned; what is skipped becomes
@@ -44,25 +62,29 @@ static size_t place(struct mt_wire_writer *writer, size_t alignment, size_t lead
         writer->fits = false;
     if (!writer->fits)
         return 0;
-    store_zeroes(writer, writer->end, start - writer->end);
+    if (start > writer->end)
+        store_zeroes(writer, writer->end, start - writer->end);
     writer->end = start + len;
     return start;
 }
 
 void mt_wire_store(struct mt_wire_writer *writer, size_t at, const void *from, size_t len)
 {
-    if (writer->to != NULL && writer->fits && len > 0)
+    if (is_writing(writer) && len > 0)
         __builtin_memcpy(writer->to + at, from, len);
 }
 
+/* Of known length, so that these are one instruction each. */
 void mt_wire_store_u8(struct mt_wire_writer *writer, size_t at, uint8_t value)
 {
-    mt_wire_store(writer, at, &value, sizeof(value));
+    if (is_writing(writer))
+        writer->to[at] = value;
 }
 
 void mt_wire_store_u32(struct mt_wire_writer *writer, size_t at, uint32_t value)
 {
-    mt_wire_store(writer, at, &value, sizeof(value));
+    if (is_writing(writer))
+        __builtin_memcpy(writer->to + at, &value, sizeof(value));
 }
 
 void mt_wire_store_offset(struct mt_wire_writer *writer, size_t slot, size_t target)
@@ -105,7 +127,7 @@ size_t mt_wire_put_table(struct mt_wire_writer *writer, enum mt_wire_layout layo
     size_t vtable = put_vtable(writer, layout);
     size_t len = layouts[layout].vtable[1];
     size_t at = place(writer, layouts[layout].table_alignment, 0, len);
-    store_zeroes(writer, at, len);
+    store_zero_table(writer, at, len);
     /* A table begins with how far before it its vtable stands. */
     mt_wire_store_u32(writer, at, (uint32_t)(at - vtable));
     return at;
