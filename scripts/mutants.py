@@ -10,6 +10,7 @@ reason why it cannot matter.
 """
 
 import argparse
+import fcntl
 import os
 import queue
 import random
@@ -270,8 +271,19 @@ class Workshop:
         self.source, self.build = folder / "source", folder / "build"
         self.seconds = {}  # how long each test takes when nothing is broken
         self.targets = []
+        self.lock = None
+
+    def claim(self):
+        """Two runs in one folder would break each other's mutants."""
+        self.source.mkdir(parents=True, exist_ok=True)
+        self.lock = (self.source.parent / "lock").open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"mutants: another run works in {self.source.parent}")
 
     def prepare(self):
+        self.claim()
         synchronise(self.source)
         options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DMOTE_SANITIZE=address,undefined"]
         command = ["cmake", "-S", self.source, "-B", self.build, *options]

@@ -138,6 +138,14 @@ def test_every_listed_survivor_has_a_reason():
     assert [identity for identity, reason in known.items() if not reason] == []
 
 
+def test_every_listed_survivor_is_a_mutant():
+    """What became of a check that the list names is for whoever changed it to say."""
+    files = mutants.library_files([])
+    every = {m.identity() for path in files for m in mutants.find_mutants(path, mutants.tree.read(path))}
+    known = mutants.read_survivors(mutants.SURVIVORS.read_text(encoding="utf-8"))
+    assert sorted(set(known) - every) == []
+
+
 def test_the_files_of_the_library_are_found():
     files = mutants.library_files([])
     assert {"host/image/elf.c", "wire/verify.c", "host/memory/buffers.c"} <= set(files)
@@ -209,3 +217,10 @@ def test_a_mutant_without_a_verdict_fails(capsys):
     printed = capsys.readouterr().out
     assert f"no verdict: {one.identity()}: no space\n" in printed
     assert "not tried" not in printed
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    first, second = mutants.Workshop(tmp_path), mutants.Workshop(tmp_path)
+    first.claim()
+    with pytest.raises(SystemExit, match="another run"):
+        second.claim()
