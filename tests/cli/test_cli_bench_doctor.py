@@ -6,20 +6,19 @@ import re
 import resource
 
 import pytest
-from mote_cli import HELLO, NOBODY, call, mote, needs_kvm
+from mote_cli import DRIVER, HAS_KVM, HELLO, NOBODY, call, mote, needs_kvm
 
 
 def bench(function, *words, **settings):
     return mote("bench", HELLO, function, *words, **settings)
 
 
-@needs_kvm
 def test_bench_in_json():
     done = bench("Nothing", "--calls", "200", "--json")
     answer = done.json()
     assert (done.status, done.err) == (0, b"")
     assert list(answer) == ["ok", "function", "driver", "calls", "restore", "us", "per_call"]
-    assert (answer["ok"], answer["function"], answer["driver"]) == (True, "Nothing", "kvm")
+    assert (answer["ok"], answer["function"], answer["driver"]) == (True, "Nothing", DRIVER)
     assert (answer["calls"], answer["restore"]) == (200, False)
     assert list(answer["us"]) == ["min", "p50", "p90", "p99", "max"]
     times = list(answer["us"].values())
@@ -27,49 +26,42 @@ def test_bench_in_json():
     assert list(answer["per_call"]) == ["exits", "host_calls", "system_calls"]
 
 
-@needs_kvm
-def test_a_warm_call_is_one_exit_and_one_system_call():
+def test_a_warm_call_is_one_exit_and_the_fewest_system_calls():
     per_call = bench("Nothing", "--calls", "500", "--json").json()["per_call"]
     assert per_call["exits"] == pytest.approx(1.0, abs=0.05)
     assert per_call["host_calls"] == 0.0
-    assert per_call["system_calls"] == pytest.approx(1.0, abs=0.05)
+    assert per_call["system_calls"] == pytest.approx(1.0 if HAS_KVM else 2.0, abs=0.05)
 
 
-@needs_kvm
 def test_bench_makes_a_thousand_calls_without_an_option():
     assert bench("Add", "i32:1", "i32:2", "--json").json()["calls"] == 1000
 
 
-@needs_kvm
 def test_bench_of_one_call():
     us = bench("Nothing", "--calls", "1", "--json").json()["us"]
     assert us["min"] == us["p50"] == us["max"]
 
 
-@needs_kvm
 def test_bench_keeps_the_sandbox_between_calls():
     assert bench("Count", "--calls", "10").status == 0
 
 
-@needs_kvm
 def test_bench_brings_the_sandbox_back_when_asked():
     answer = bench("Nothing", "--calls", "500", "--restore", "--json").json()
     assert answer["restore"] is True
-    # A restore is one system call more on this driver.
-    assert 2.0 <= answer["per_call"]["system_calls"] < 2.1
+    # A restore is one system call more on kvm, on process one for each part that is scanned.
+    assert 2.0 <= answer["per_call"]["system_calls"] < (2.1 if HAS_KVM else 8.0)
 
 
-@needs_kvm
 def test_bench_prints_percentiles_and_counts():
     out = bench("Nothing", "--calls", "50").out.decode()
-    assert out.startswith("50 calls, driver kvm\n")
+    assert out.startswith(f"50 calls, driver {DRIVER}\n")
     for name in ("min", "p50", "p90", "p99", "max"):
         assert re.search(rf"^{name} +\d+\.\d{{3}} us$", out, re.MULTILINE)
     for name in ("exits", "host calls", "system calls"):
         assert re.search(rf"^{name} +\d+\.\d{{3}} per call$", out, re.MULTILINE)
 
 
-@needs_kvm
 @pytest.mark.parametrize(
     "words, status",
     [
@@ -117,7 +109,6 @@ def test_doctor_in_json():
     assert answer["limits"]["open_files"]["soft"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-@needs_kvm
 def test_doctor_tells_how_many_sandboxes_a_small_limit_allows():
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -144,6 +135,7 @@ def test_doctor_says_what_to_do_where_nothing_works():
 
 
 @without_rights
+@needs_kvm
 def test_doctor_in_json_where_nothing_works():
     done = mote("doctor", "--json", user=NOBODY, group=NOBODY, extra_groups=[])
     answer = done.json()
@@ -183,7 +175,6 @@ def test_a_call_without_a_hypervisor_says_what_isolates_it(tmp_path):
     )
 
 
-@needs_kvm
 def test_the_environment_names_a_driver_and_the_command_line_overrules_it():
     named = dict(os.environ, MOTE_DRIVER="process")
     done = call("SayHello", "str:x", env=named)
@@ -191,6 +182,7 @@ def test_the_environment_names_a_driver_and_the_command_line_overrules_it():
         0,
         b"mote: note: isolation by driver process, not by hardware, as was asked\n",
     )
-    assert call("SayHello", "str:x", "--driver", "kvm", env=named).err == b""
+    if HAS_KVM:
+        assert call("SayHello", "str:x", "--driver", "kvm", env=named).err == b""
     unknown = call("SayHello", "str:x", env=dict(os.environ, MOTE_DRIVER="magic"))
     assert (unknown.status, unknown.code()) == (2, "MOTE_E_DRIVER")

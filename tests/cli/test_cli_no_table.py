@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from mote_cli import BUILD, call, mote, needs_kvm
+from mote_cli import BUILD, call, mote
 
 GUEST = BUILD / "guests" / "abi01.elf"
 
@@ -29,13 +29,11 @@ def test_the_type_of_the_result_is_needed(command):
     assert "--returns" in done.text()
 
 
-@needs_kvm
 def test_a_result_of_the_type_asked_for():
     done = call("Echo", "str:hi", "--returns", "str", guest=GUEST)
     assert (done.status, done.out, done.err) == (0, b"hi\n", b"")
 
 
-@needs_kvm
 def test_a_result_of_another_type_is_a_protocol_violation():
     done = call("Echo", "str:hi", "--returns", "i32", "--json", guest=GUEST)
     answer = done.json()
@@ -47,20 +45,17 @@ def test_a_result_of_another_type_is_a_protocol_violation():
     assert re.fullmatch("0x[0-9a-f]+", answer["protocol"]["value"])
 
 
-@needs_kvm
 def test_an_unknown_function_is_answered_by_the_guest():
     answer = call("NoSuch", "--returns", "str", "--json", guest=GUEST).json()
     assert (answer["class"], answer["status"]) == ("guest-error", 1)
     assert answer["guest"] == {"code": 4, "name": "GuestFunctionNotFound", "message": "NoSuch"}
 
 
-@needs_kvm
 def test_wrong_arguments_are_answered_by_the_guest():
     answer = call("Echo", "i32:1", "--returns", "str", "--json", guest=GUEST).json()
     assert (answer["status"], answer["guest"]["code"]) == (1, 14)
 
 
-@needs_kvm
 def test_bench_of_such_a_guest():
     answer = mote("bench", GUEST, "Echo", "str:hi", "--returns", "str", "--calls", "20", "--json").json()
     assert (answer["ok"], answer["calls"]) == (True, 20)

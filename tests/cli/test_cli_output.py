@@ -4,7 +4,7 @@
 import os
 
 import pytest
-from mote_cli import HELLO, MAX_LINE_BYTES, call, mote, needs_kvm
+from mote_cli import HELLO, MAX_LINE_BYTES, call, mote
 
 
 def printed(text, *words):
@@ -14,7 +14,6 @@ def printed(text, *words):
     return done.err
 
 
-@needs_kvm
 @pytest.mark.parametrize(
     "text, shown",
     [
@@ -38,13 +37,11 @@ def test_what_a_guest_prints_is_made_harmless(text, shown):
     assert printed(text) == shown
 
 
-@needs_kvm
 def test_much_that_a_guest_prints_arrives_whole():
     text = b"".join(b"line %d\n" % n for n in range(1500))
     assert printed(text, "--heap", "1M") == text
 
 
-@needs_kvm
 def test_a_print_goes_to_standard_error_with_json_too():
     done = call("Print", "str:hello", "--json")
     assert done.err == b"hello\n"
@@ -62,13 +59,11 @@ def logged(number, text, *words):
     return done.err
 
 
-@needs_kvm
 @pytest.mark.parametrize("number, level", GUEST_LEVELS)
 def test_a_log_record_is_one_line_with_its_level(number, level):
     assert logged(number, b"text", "--log", "trace") == f"guest: {level}: text\n".encode()
 
 
-@needs_kvm
 @pytest.mark.parametrize("number, level", GUEST_LEVELS)
 @pytest.mark.parametrize("chosen", LEVELS)
 def test_records_over_the_chosen_level_are_not_shown(number, level, chosen):
@@ -76,39 +71,33 @@ def test_records_over_the_chosen_level_are_not_shown(number, level, chosen):
     assert is_shown == (LEVELS.index(level) <= LEVELS.index(chosen))
 
 
-@needs_kvm
 def test_warnings_are_shown_without_an_option():
     assert logged(3, b"text") == b"guest: warn: text\n"
     assert logged(2, b"text") == b""
 
 
-@needs_kvm
 def test_a_log_record_is_made_harmless():
     text = "a\nmote: MOTE_E_BUG: lie\r\x1b\u0085\t€".encode()
     shown = rb"guest: error: a\x0amote: MOTE_E_BUG: lie\x0d\x1b\xc2\x85" + "\t€\n".encode()
     assert logged(4, text) == shown
 
 
-@needs_kvm
 def test_an_error_line_begins_a_line_of_its_own():
     done = call("Fail", "i32:15", "str:boom")
     assert done.status == 1
     assert done.error()[0] == "MOTE_E_GUEST_ERROR"
 
 
-@needs_kvm
 def test_a_line_that_is_printed_in_pieces_cannot_pass_for_an_error(talker):
     done = call("PrintPieces", guest=talker)
     assert (done.status, done.err) == (0, b" mote: lie\nmore\nmote\n")
 
 
-@needs_kvm
 def test_a_log_record_begins_a_line_of_its_own(talker):
     done = call("PrintThenLog", guest=talker)
     assert done.err == b"no newline\nguest: error: a record\nthe end\n"
 
 
-@needs_kvm
 @pytest.mark.parametrize(
     "function, shown", [("PrintThenFail", b"no newline"), ("PrintBeginningThenFail", b"mote")]
 )
@@ -118,7 +107,6 @@ def test_an_error_line_stands_behind_what_was_printed(talker, function, shown):
     assert done.code() == "MOTE_E_GUEST_ERROR"
 
 
-@needs_kvm
 @pytest.mark.parametrize("function", ["Fail", "Abort"])
 def test_guest_text_in_an_error_is_escaped_and_cut(function):
     text = ("\x1b[2J\nmote: MOTE_E_BUG: lie \u0085 € " * 40).encode()
@@ -150,13 +138,11 @@ NOT_WRITABLE = [
     ["--version"],
     ["call", "--help"],
 ]
-NEEDS_KVM = ("call", "bench", "doctor")
 
 
 def not_writable_cases():
     for words in NOT_WRITABLE:
-        marks = needs_kvm if words[0] in NEEDS_KVM and "--help" not in words else ()
-        yield pytest.param(words, marks=marks, id=" ".join(str(w) for w in words if w != HELLO))
+        yield pytest.param(words, id=" ".join(str(w) for w in words if w != HELLO))
 
 
 @pytest.mark.parametrize("words", not_writable_cases())
@@ -182,12 +168,10 @@ def test_a_closed_pipe_is_an_error_and_no_signal(words):
     assert (done.status, done.code()) == (6, "MOTE_E_OUTPUT")
 
 
-@needs_kvm
 def test_nothing_to_write_needs_no_standard_output():
     assert call("Nothing", preexec_fn=lambda: os.close(1)).status == 0
 
 
-@needs_kvm
 def test_closed_standard_descriptors_are_not_mistaken_for_files():
     def close_all():
         for fd in (0, 1, 2):
@@ -196,7 +180,6 @@ def test_closed_standard_descriptors_are_not_mistaken_for_files():
     assert call("Nothing", preexec_fn=close_all).status == 0
 
 
-@needs_kvm
 def test_a_failure_keeps_its_status_when_json_cannot_be_written():
     with open(FULL, "wb") as full:
         done = call("Fail", "i32:15", "str:boom", "--json", stdout=full)
@@ -204,7 +187,6 @@ def test_a_failure_keeps_its_status_when_json_cannot_be_written():
     assert done.err.count(b"mote: ") == 2
 
 
-@needs_kvm
 def test_a_closed_standard_error_changes_no_status():
     done = call("Print", "str:x", preexec_fn=lambda: os.close(2))
     assert (done.status, done.out, done.err) == (0, b"", b"")

@@ -37,6 +37,17 @@ static void test_skips(void **state)
     printf("there is no /dev/none\\n");
     skip();
 }
+static void test_needs_kvm(void **state)
+{
+    (void)state;
+    printf("open /dev/kvm: not here\\n");
+    skip();
+}
+static void test_on_process(void **state)
+{
+    (void)state;
+    assert_string_equal(getenv("MOTE_TEST_DRIVER"), "process");
+}
 static void test_aborts(void **state)
 {
     (void)state;
@@ -130,6 +141,23 @@ def test_skip_is_counted_with_its_reason(tmp_path, compile_program):
     assert totals(done) == (1, 0, 1)
     assert done.returncode == 0
     assert "skipping test_skips: there is no /dev/none" in done.stdout
+
+
+def test_skips_for_want_of_hardware_are_told_by_themselves(tmp_path, compile_program):
+    compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
+    assert "hardware" not in run("--programs", tmp_path / "programs").stdout
+    compile_program("wanting", "SECOND=cmocka_unit_test(test_needs_kvm)")
+    done = run("--programs", tmp_path / "programs")
+    assert totals(done) == (2, 0, 2)
+    assert done.stdout.splitlines()[-2].startswith("1 tests needed hardware virtualisation")
+
+
+def test_without_hardware_programs_run_on_another_driver(tmp_path, compile_program):
+    compile_program("api_some_test", "SECOND=cmocka_unit_test(test_on_process)")
+    compile_program("other_test", "SECOND=cmocka_unit_test(test_on_process)")
+    done = run("--programs", tmp_path / "programs", "--without-hardware")
+    assert totals(done) == (4, 0, 0)
+    assert "process:api_some_test" in done.stdout
 
 
 def test_skip_that_no_list_allows_fails_the_run(tmp_path, compile_program):

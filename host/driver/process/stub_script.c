@@ -116,15 +116,16 @@ static void add_message(struct script *script, bool is_tracked)
     static struct iovec part = {(void *)(MT_PROCESS_FROM + MT_FROM_ANSWER),
                                 sizeof(struct mt_stub_answer)};
     const size_t fds_bytes = sizeof(fds) / (is_tracked ? 1 : 2);
-    const struct cmsghdr head = {
-        .cmsg_len = CMSG_LEN(fds_bytes), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    const struct cmsghdr head = {.cmsg_len = (socklen_t)CMSG_LEN(fds_bytes),
+                                 .cmsg_level = SOL_SOCKET,
+                                 .cmsg_type = SCM_RIGHTS};
     char *control = messages[is_tracked].control;
     __builtin_memcpy(control, &head, sizeof(head));
     __builtin_memcpy(control + CMSG_LEN(0), fds, fds_bytes);
     messages[is_tracked].head = (struct msghdr){.msg_iov = &part,
                                                 .msg_iovlen = 1,
                                                 .msg_control = control,
-                                                .msg_controllen = CMSG_SPACE(fds_bytes)};
+                                                .msg_controllen = (socklen_t)CMSG_SPACE(fds_bytes)};
     add(script, MT_STEP_HAND_OVER, sizeof(struct mt_stub_answer), SYS_sendmsg, MT_ZYGOTE_CHANNEL,
         stub_address(&messages[is_tracked].head), MSG_NOSIGNAL, 0, 0, 0);
 }

@@ -467,6 +467,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
             return report(machine, first, out, err);
     }
     if (machine->next != MT_NEXT_WAIT) {
+        if (machine->waits_precisely && mt_clock_ns() >= machine->deadline_ns)
+            return report(machine, EVENT_INTERRUPTED, out, err);
         write_next(machine);
         if (takes_trap(machine, out))
             return MOTE_OK;
