@@ -314,6 +314,30 @@ static void test_the_dll_that_is_missing_is_named(void **state)
     assert_non_null(strstr(err.text, "needs a DLL"));
 }
 
+/* The image's last bytes are a name, and its NUL would be behind the image. */
+static void test_a_dll_name_that_runs_off_the_image_ends_there(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    struct mt_image image;
+    mote_error err;
+    size_t at = PE_MAKER_OFFSET(symbols);
+    size_t file_bytes = at + 0x1000;
+    uint8_t *file = malloc(file_bytes);
+    assert_non_null(file);
+    pe_maker_fill(&maker);
+    maker.coff.n_symbols = 0;
+    maker.RELOCATIONS.virtual_bytes = 0x1000;
+    maker.RELOCATIONS.raw_bytes = 0x1000;
+    maker.RELOCATIONS.raw_at = (uint32_t)at;
+    maker.imports[0].name_rva = PE_MAKER_END - 10;
+    memcpy(file, &maker, at);
+    memset(file + at, 'n', 0x1000);
+    assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, &err), FORMAT);
+    assert_non_null(strstr(err.text, "needs nnnnnnnnnn, "));
+    free(file);
+}
+
 /* Cut in each of its structures, a file is refused by what is missing. */
 static void test_a_file_cut_in_a_header_is_refused(void **state)
 {
@@ -457,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_what_a_guest_cannot_have_is_refused),
         cmocka_unit_test(test_bad_pe_relocations_are_refused),
         cmocka_unit_test(test_the_dll_that_is_missing_is_named),
+        cmocka_unit_test(test_a_dll_name_that_runs_off_the_image_ends_there),
         cmocka_unit_test(test_a_file_cut_in_a_header_is_refused),
         cmocka_unit_test(test_the_first_bytes_say_what_a_file_is),
         cmocka_unit_test(test_all_pairs_of_section_fields),

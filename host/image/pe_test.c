@@ -457,6 +457,23 @@ static void test_odd_symbols_refuse_nothing(void **state)
     }
 }
 
+static void test_a_name_that_has_no_end_ends_with_the_file(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    struct mt_image image;
+    uint8_t *file = malloc(PE_MAKER_FILE_BYTES);
+    assert_non_null(file);
+    pe_maker_fill(&maker);
+    memset(maker.strings.text, 'n', sizeof(maker.strings.text));
+    memcpy(file, &maker, PE_MAKER_FILE_BYTES);
+    assert_int_equal(mt_image_init(&image, file, PE_MAKER_FILE_BYTES, NULL, NULL), MOTE_OK);
+    const char *name = name_at(&image, PE_MAKER_CODE + 0x40, 0);
+    assert_int_equal(strlen(name), sizeof(maker.strings.text));
+    mt_image_fini(&image);
+    free(file);
+}
+
 static void test_names_of_symbols_are_made_harmless(void **state)
 {
     (void)state;
@@ -493,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_96_sections_are_accepted),
         cmocka_unit_test(test_functions_have_names),
         cmocka_unit_test(test_odd_symbols_refuse_nothing),
+        cmocka_unit_test(test_a_name_that_has_no_end_ends_with_the_file),
         cmocka_unit_test(test_names_of_symbols_are_made_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
