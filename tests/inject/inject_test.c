@@ -79,6 +79,21 @@ static mote_status call_host(struct life *life)
     return mote_call(life->sandbox, "HostNothing", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error);
 }
 
+static mote_status push(struct life *life)
+{
+    return mote_sandbox_push(life->sandbox, &last_error);
+}
+
+static mote_status call_reset(struct life *life)
+{
+    return mote_call_reset(life->sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error);
+}
+
+static mote_status restore(struct life *life)
+{
+    return mote_sandbox_restore(life->sandbox, NULL, &last_error);
+}
+
 static mote_status call_endless(struct life *life)
 {
     return mote_call(life->sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, &last_error);
@@ -104,8 +119,12 @@ static const struct phase {
     const char *name;
     mote_status (*act)(struct life *life);
 } phases[] = {
-    {"open", load}, {"create", create},       {"register", enter}, {"initialise", initialise},
-    {"call", call}, {"host call", call_host}, {"cancel", cancel},  {"destroy", destroy},
+    {"open", load},       {"create", create},
+    {"register", enter},  {"initialise", initialise},
+    {"call", call},       {"host call", call_host},
+    {"push", push},       {"call that resets", call_reset},
+    {"restore", restore}, {"cancel", cancel},
+    {"destroy", destroy},
 };
 enum { FIRST_RUN = 3, N_PHASES = sizeof(phases) / sizeof(phases[0]) };
 
@@ -138,6 +157,15 @@ static void stop_spinning(struct life *life)
 
 /* ---- One failure in one phase ---- */
 
+/* A restore that fails again and again is one that failed once: the next one brings all back. */
+static void restore_poisoned(struct life *life)
+{
+    if (mote_sandbox_depth(life->sandbox) == 0)
+        return;
+    assert_ok(mote_sandbox_restore(life->sandbox, NULL, &last_error));
+    assert_ok(call(life));
+}
+
 static bool is_expected(mote_status status)
 {
     return status == MOTE_E_SYSTEM || status == MOTE_E_MEMORY || status == MOTE_E_NO_HYPERVISOR ||
@@ -165,6 +193,8 @@ static void go_on(struct life *life, size_t i, mote_status status)
     if (state == MOTE_SANDBOX_POISONED || state == MOTE_SANDBOX_DEAD) {
         assert_true(status != MOTE_OK);
         assert_status(call(life), MOTE_E_POISONED);
+        if (state == MOTE_SANDBOX_POISONED)
+            restore_poisoned(life);
         return;
     }
     for (size_t k = status == MOTE_OK ? i + 1 : i; phases[k].act != cancel; k++)

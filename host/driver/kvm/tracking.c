@@ -67,11 +67,13 @@ static mote_status make_log(struct mt_machine *machine, mote_error *err)
     if (n_words <= machine->log_words)
         return MOTE_OK;
     const mote_allocator *allocator = &machine->prepared->allocator;
+    uint64_t *made = mt_alloc_array_zero(allocator, n_words, sizeof(uint64_t));
+    if (made == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for a dirty log");
     mt_release(allocator, machine->log);
-    machine->log = mt_alloc_array_zero(allocator, n_words, sizeof(uint64_t));
-    machine->log_words = machine->log != NULL ? n_words : 0;
-    return machine->log != NULL ? MOTE_OK
-                                : mt_fail(err, MOTE_E_MEMORY, "no memory for a dirty log");
+    machine->log = made;
+    machine->log_words = n_words;
+    return MOTE_OK;
 }
 
 /* Without this, reading the log would protect every page again, to fault at its next write. */
@@ -95,6 +97,29 @@ static uint64_t sparse_start_for(const struct mt_machine *machine, uint64_t zero
     return start;
 }
 
+/* On an error all is as before. Slots that could not even be put back as they were leave a machine
+ * that dies at its next run. */
+static mote_status set_tracking(struct mt_machine *machine, bool is_logging, uint64_t sparse_start,
+                                mote_error *err)
+{
+    bool was_logging = machine->is_logging;
+    uint64_t sparse_start_before = machine->sparse_start;
+    bool is_new_bounds = sparse_start != sparse_start_before;
+    machine->is_logging = is_logging;
+    machine->sparse_start = sparse_start;
+    mote_status status = make_log(machine, err);
+    bool has_log = status == MOTE_OK;
+    if (has_log)
+        status = mt_kvm_move_private_slots(machine, is_new_bounds, err);
+    if (status == MOTE_OK)
+        return MOTE_OK;
+    machine->is_logging = was_logging;
+    machine->sparse_start = sparse_start_before;
+    if (has_log && is_new_bounds)
+        (void)mt_kvm_move_private_slots(machine, true, NULL);
+    return status;
+}
+
 mote_status mt_kvm_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)
 {
     uint64_t sparse_start = sparse_start_for(machine, zero_from);
@@ -104,12 +129,7 @@ mote_status mt_kvm_track(struct mt_machine *machine, uint64_t zero_from, mote_er
     mote_status status = machine->is_logging ? MOTE_OK : keep_log(machine, err);
     if (status != MOTE_OK)
         return status;
-    machine->sparse_start = sparse_start;
-    machine->is_logging = true;
-    status = mt_kvm_move_private_slots(machine, is_new_bounds, err);
-    if (status == MOTE_OK)
-        status = make_log(machine, err);
-    return status;
+    return set_tracking(machine, true, sparse_start, err);
 }
 
 mote_status mt_kvm_list_written(struct mt_machine *machine, struct mt_page_set *set,
