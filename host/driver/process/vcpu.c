@@ -373,6 +373,8 @@ static enum event fetch_once(struct mt_machine *machine, mote_error *err)
     if (status != MOTE_OK)
         return EVENT_FAILED;
     enum event event = poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+    if (event == EVENT_FAILED)
+        (void)mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
     if (event != EVENT_PARKED)
         return event;
     uint64_t is_signal;
