@@ -15,16 +15,18 @@ set(MOTE_WARNINGS
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
     list(APPEND MOTE_WARNINGS -Wno-gnu-variable-sized-type-not-at-end)
 endif()
-target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_WARNINGS}>")
-
-# musl: the rest of what glibc has, and ioctl() with a request that is an int.
+# musl: the rest of what glibc has. Fields and parameters there are int where the kernel's are long, which
+# its own macros convert to.
 set(CMAKE_REQUIRED_DEFINITIONS -D_GNU_SOURCE)
 check_symbol_exists(strerrordesc_np string.h MOTE_LIBC_IS_GLIBC)
 unset(CMAKE_REQUIRED_DEFINITIONS)
 if(NOT MOTE_LIBC_IS_GLIBC)
+    list(REMOVE_ITEM MOTE_WARNINGS -Wconversion -Wsign-conversion)
+    list(APPEND MOTE_WARNINGS -Wno-overflow)
     target_compile_options(mote_host_flags INTERFACE
-        "$<$<COMPILE_LANGUAGE:C>:-Wno-overflow;SHELL:-include ${PROJECT_SOURCE_DIR}/host/base/other_libc.h>")
+        "$<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/host/base/other_libc.h>")
 endif()
+target_compile_options(mote_host_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${MOTE_WARNINGS}>")
 
 set(MOTE_HARDENING -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
     -fno-semantic-interposition -fno-delete-null-pointer-checks -fno-strict-overflow
