@@ -32,7 +32,7 @@ SURVIVORS = tree.ROOT / "tests/gates/survivors.txt"
 FILES = {
     "host/image/*.c": ["image_*_test", "image_test"],
     "wire/*.c": ["wire_*_test"],
-    "host/memory/*.c": ["buffers_test", "layout_test"],
+    "host/memory/*.c": ["buffers_test", "layout_test", "guest_memory_test"],
     "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_contract_test"],
     "host/sandbox/run.c": [],
     "host/sandbox/records.c": [],

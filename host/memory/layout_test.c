@@ -139,6 +139,19 @@ static void test_layout_at_the_cap(void **state)
     assert_int_equal(mt_layout_init(&layout, &image, &sizes, &err), MOTE_E_IMAGE_TOO_LARGE);
 }
 
+static void test_a_cap_of_ones_own(void **state)
+{
+    (void)state;
+    struct mt_layout layout;
+    struct mt_sizes sizes = defaults;
+    mote_error err;
+    assert_int_equal(mt_layout_init(&layout, &image, &sizes, &err), MOTE_OK);
+    sizes.memory_cap = layout.end - MT_BASE_ADDRESS;
+    assert_int_equal(mt_layout_init(&layout, &image, &sizes, &err), MOTE_OK);
+    sizes.memory_cap--;
+    assert_int_equal(mt_layout_init(&layout, &image, &sizes, &err), MOTE_E_IMAGE_TOO_LARGE);
+}
+
 static void test_sizes_that_wrap_are_refused(void **state)
 {
     (void)state;
@@ -276,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_large_pages_save_tables),
         cmocka_unit_test(test_table_area_settles_at_every_size),
         cmocka_unit_test(test_layout_at_the_cap),
+        cmocka_unit_test(test_a_cap_of_ones_own),
         cmocka_unit_test(test_sizes_that_wrap_are_refused),
         cmocka_unit_test(test_code_keeps_the_images_alignment),
         cmocka_unit_test(test_large_pages_are_for_the_guests_own_memory),

@@ -269,11 +269,12 @@ static void test_an_abort_carries_code_and_text(void **state)
         const char *panic;
         size_t len_bytes;
         const char *message;
+        const char *end; /* of the error's text */
     } cases[] = {
-        {"", 1, ""},
-        {"out of luck \n", 14, "out of luck"},
-        {"a\0b", 4, "a"},
-        {"\x1B[31m\xFF", 7, "\x1B[31m\xEF\xBF\xBD"},
+        {"", 1, "", ")"},
+        {"out of luck \n", 14, "out of luck", "): out of luck"},
+        {"a\0b", 4, "a", "): a"},
+        {"\x1B[31m\xFF", 7, "\x1B[31m\xEF\xBF\xBD", "): \\x1b[31m\\xff"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct guest guest;
@@ -284,6 +285,9 @@ static void test_an_abort_carries_code_and_text(void **state)
         assert_error(guest_echo(&guest), MOTE_E_GUEST_ABORT);
         assert_int_equal(last_error.guest_code, MT_GUEST_CODE_MALLOC_FAILED);
         assert_string_equal(last_error.message, cases[i].message);
+        const char *end = strrchr(last_error.text, ')');
+        assert_non_null(end);
+        assert_string_equal(end, cases[i].end);
         assert_state(&guest, MOTE_SANDBOX_POISONED);
         guest_close(&guest);
     }

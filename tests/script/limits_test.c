@@ -34,6 +34,97 @@ static void test_a_guest_that_does_not_end_is_stopped_at_its_limit(void **state)
     guest_close(&guest);
 }
 
+/* ---- Processor time ---- */
+
+#define CPU_LIMIT_US 3000u
+#define CPU_LIMIT_NS (CPU_LIMIT_US * 1000ull)
+
+struct worker {
+    uint64_t cpu_time_ns; /* what it has used when it is asked next */
+};
+
+static void work(struct mt_machine *machine, void *context)
+{
+    const struct worker *worker = context;
+    mt_script_set_cpu_time(machine, worker->cpu_time_ns);
+}
+
+/* A step of a guest that has used so much, and is at the time when the host wants to look. */
+static void guest_works(struct guest *guest, struct worker *worker, uint64_t cpu_time_ns)
+{
+    worker->cpu_time_ns = cpu_time_ns;
+    struct mt_script_step *step = guest_interrupted(guest);
+    step->act = work;
+    step->context = worker;
+    step->waits = true;
+}
+
+static void open_worker(struct guest *guest, uint64_t time_limit_us)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    config.cpu_limit_us = CPU_LIMIT_US;
+    config.time_limit_us = time_limit_us;
+    guest_ready(guest, GUEST_MOTE, &config);
+    /* What was used before a call does not count in it. */
+    mt_script_set_cpu_time(guest->sandbox->machine, 7 * CPU_LIMIT_NS);
+}
+
+static void test_processor_time_is_looked_at_when_it_can_be_up(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct worker worker;
+    open_worker(&guest, 10000000);
+    uint64_t before_ns = mt_clock_ns();
+    guest_works(&guest, &worker, 8 * CPU_LIMIT_NS);
+    assert_error(guest_echo(&guest), MOTE_E_TIME_LIMIT);
+    struct mt_script_record record = mt_script_record_of(guest.sandbox->machine);
+    assert_in_range(record.deadline_ns, before_ns + CPU_LIMIT_NS, before_ns + 1000000000);
+    assert_string_equal(last_error.limit.kind, "cpu");
+    assert_string_equal(last_error.limit.phase, "call");
+    assert_int_equal(last_error.limit.limit_us, CPU_LIMIT_US);
+    assert_int_equal(last_error.limit.elapsed_us, CPU_LIMIT_US);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
+/* It was not up, for want of a nanosecond: the host looks again when it can be. */
+static void test_a_guest_that_waited_has_the_rest_of_its_processor_time(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct worker first;
+    struct worker second;
+    open_worker(&guest, 10000000);
+    struct mt_script_record before = mt_script_record_of(guest.sandbox->machine);
+    guest_works(&guest, &first, 8 * CPU_LIMIT_NS - 1);
+    guest_works(&guest, &second, 8 * CPU_LIMIT_NS - 1);
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
+    guest_done(&guest);
+    assert_fine(guest_echo(&guest));
+    struct mt_script_record after = mt_script_record_of(guest.sandbox->machine);
+    assert_int_equal(after.n_begins - before.n_begins, 3);
+    assert_in_range(after.deadline_ns, mt_clock_ns() - 1000000000, mt_clock_ns() + CPU_LIMIT_NS);
+    guest_close(&guest);
+}
+
+static void test_the_wall_clock_counts_where_it_is_nearer(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct worker worker;
+    open_worker(&guest, CPU_LIMIT_US / 3);
+    uint64_t before_ns = mt_clock_ns();
+    guest_works(&guest, &worker, 7 * CPU_LIMIT_NS);
+    assert_error(guest_echo(&guest), MOTE_E_TIME_LIMIT);
+    struct mt_script_record record = mt_script_record_of(guest.sandbox->machine);
+    assert_in_range(record.deadline_ns, before_ns + CPU_LIMIT_NS / 3, before_ns + 1000000000);
+    assert_string_equal(last_error.limit.kind, "wall");
+    assert_int_equal(last_error.limit.limit_us, CPU_LIMIT_US / 3);
+    guest_close(&guest);
+}
+
 static void test_init_has_its_own_limit(void **state)
 {
     (void)state;
@@ -273,6 +364,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_guest_that_does_not_end_is_stopped_at_its_limit),
+        cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
+        cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
+        cmocka_unit_test(test_the_wall_clock_counts_where_it_is_nearer),
         cmocka_unit_test(test_init_has_its_own_limit),
         cmocka_unit_test(test_signals_that_are_neither_do_not_end_a_call),
         cmocka_unit_test(test_a_cancel_ends_the_call_at_the_guests_next_step),
