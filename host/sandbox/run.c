@@ -204,19 +204,39 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, bool tri
     return status == MOTE_OK ? mt_run_check_limits(run, run->answered_ns, err) : status;
 }
 
-/* The panic buffer's text is hostile: as many bytes as we have room for, up to the first NUL. */
-static mote_status aborted(const mote_sandbox *sandbox, uint8_t code, mote_error *err)
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The panic buffer's text is hostile: as many bytes as we have room for, up to the first NUL,
+ * without blanks around it. Returns where it begins in room. */
+static const char *read_panic(const mote_sandbox *sandbox, char room[MOTE_ERROR_MESSAGE_BYTES],
+                              size_t *len_bytes)
 {
     const struct mt_layout *layout = &sandbox->template->layout;
-    char text[MOTE_ERROR_MESSAGE_BYTES];
+    uint64_t size = layout->sizes.guest_panic;
+    uint64_t len = size < MOTE_ERROR_MESSAGE_BYTES ? size : MOTE_ERROR_MESSAGE_BYTES;
+    mt_guest_read(&sandbox->buffers.window, mt_gva(layout->start[MT_PLACE_PANIC]), room, len);
+    const char *text = room;
+    size_t n = strnlen(room, len);
+    while (n > 0 && is_blank(text[n - 1]))
+        n--;
+    while (n > 0 && is_blank(*text)) {
+        text++;
+        n--;
+    }
+    *len_bytes = n;
+    return text;
+}
+
+static mote_status aborted(const mote_sandbox *sandbox, uint8_t code, mote_error *err)
+{
+    char room[MOTE_ERROR_MESSAGE_BYTES];
     char message[MOTE_ERROR_MESSAGE_BYTES];
     char escaped[MOTE_ERROR_TEXT_BYTES];
-    uint64_t len =
-        layout->sizes.guest_panic < sizeof(text) ? layout->sizes.guest_panic : sizeof(text);
-    mt_guest_read(&sandbox->buffers.window, mt_gva(layout->start[MT_PLACE_PANIC]), text, len);
-    size_t n = strnlen(text, len);
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
-        n--;
+    size_t n = 0;
+    const char *text = read_panic(sandbox, room, &n);
     mt_utf8_copy_lossy(message, sizeof(message), text, n);
     mt_escape(escaped, sizeof(escaped), text, n);
     mote_status status = mt_fail(err, MOTE_E_GUEST_ABORT, "guest aborted with code %u (%s)%s%s",

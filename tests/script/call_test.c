@@ -273,6 +273,8 @@ static void test_an_abort_carries_code_and_text(void **state)
     } cases[] = {
         {"", 1, "", ")"},
         {"out of luck \n", 14, "out of luck", "): out of luck"},
+        {"\t\r\n out of luck\v\f", 18, "out of luck", "): out of luck"},
+        {" \n ", 4, "", ")"},
         {"a\0b", 4, "a", "): a"},
         {"\x1B[31m\xFF", 7, "\x1B[31m\xEF\xBF\xBD", "): \\x1b[31m\\xff"},
     };
