@@ -21,6 +21,8 @@ CHECKS = [
     ("pages", "docs/ is what the sources say", [PYTHON, "scripts/make_docs.py", "--check"]),
     ("catalogue", "each attack of the catalogue has its test or its reason",
      [PYTHON, "scripts/check_catalogue.py"]),
+    ("hyperlight", "all that Hyperlight 0.1 was has a row with its test or its reason",
+     [PYTHON, "scripts/check_hyperlight.py"]),
     ("functions", "functions are short", [PYTHON, "scripts/check_functions.py"]),
     ("symbols", "the library exports its API alone and is small",
      [PYTHON, "scripts/check_symbols.py", "--build", "{build}"]),

@@ -14,7 +14,7 @@ from pathlib import Path
 import machine
 from run_tests import FAILED, PASSED, SKIPPED, Result, parse_tap
 
-PREPARE = "export CMOCKA_MESSAGE_OUTPUT=TAP MOTE_TEST_DRIVER=kvm\n"
+PREPARE = "export CMOCKA_MESSAGE_OUTPUT=TAP MOTE_TEST_DRIVER=kvm MOTE_TEST_MAKES=10\n"
 RUN = """echo '@@begin {name}'
 timeout {limit_s} {path}
 echo "@@end {name} $?"

@@ -177,6 +177,54 @@ static void test_max_memory_sandbox(void **state)
     mote_image_unref(guest.image);
 }
 
+/* ---- func/guest_err.rs ---- */
+
+/* The original took this one for a success where its other buffer was empty. */
+static void test_no_code_but_zero_is_a_success(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    for (uint64_t code = 0; code <= 17; code++) {
+        guest_write_error(&guest, code, "told");
+        guest_push_i32(&guest, 5);
+        guest_done(&guest);
+        mote_status status = guest_call(&guest, "F", NULL, 0, MOTE_TYPE_I32, NULL);
+        assert_int_equal(status, code == 0 ? MOTE_OK : MOTE_E_GUEST_ERROR);
+        if (code != 0)
+            assert_int_equal(last_error.guest_code, code);
+    }
+    guest_close(&guest);
+}
+
+/* The original swapped the numbers of two of its texts. */
+static void test_a_text_has_its_numbers_in_order(void **state)
+{
+    (void)state;
+    struct guest guest;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.guest_panic_bytes = 0x100001;
+    assert_error(guest_try_open(&guest, GUEST_01, &config), MOTE_E_TOO_LARGE);
+    assert_string_equal(last_error.text, "guest_panic_bytes 1048577 is over the cap of 1048576");
+    mote_image_unref(guest.image);
+}
+
+/* Code 9 comes from guests that check their own stack: the name is the host's, the word the
+ * guest's. */
+static void test_abort_9_is_named_stack_overflow(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    guest_out(&guest, MT_PORT_ABORT, 9);
+    assert_error(guest_call(&guest, "F", NULL, 0, MOTE_TYPE_I32, NULL), MOTE_E_GUEST_ABORT);
+    assert_int_equal(last_error.guest_code, 9);
+    assert_string_equal(mote_guest_code_name(last_error.guest_code), "StackOverflow");
+    assert_non_null(strstr(last_error.text, "StackOverflow"));
+    assert_int_equal(mote_status_class(MOTE_E_GUEST_ABORT), mote_status_class(MOTE_E_GUEST_FAULT));
+    guest_close(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +236,9 @@ int main(void)
         cmocka_unit_test(test_sizes_land_in_the_layout),
         cmocka_unit_test(test_new_sandbox_of_a_good_and_of_a_bad_guest),
         cmocka_unit_test(test_max_memory_sandbox),
+        cmocka_unit_test(test_no_code_but_zero_is_a_success),
+        cmocka_unit_test(test_a_text_has_its_numbers_in_order),
+        cmocka_unit_test(test_abort_9_is_named_stack_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
