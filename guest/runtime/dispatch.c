@@ -176,49 +176,56 @@ struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what
     return made;
 }
 
-/* What a call must look like, whichever way its function was declared. */
-struct signature {
-    const char *name;
-    enum mt_wire_type returns;
-    size_t n_params;
-    enum mt_wire_type params[MOTEG_MAX_PARAMETERS];
-};
-
-static struct signature signature_of(const record *function)
-{
-    struct signature made = {.name = function->name, .n_params = function->n_params};
-    mt_wire_return_type(function->returns, &made.returns);
-    for (size_t i = 0; i < function->n_params; i++)
-        mt_wire_parameter_type(function->params[i], &made.params[i]);
-    return made;
-}
-
-static struct signature signature_of_registered(const struct mt_registered *function)
-{
-    struct signature made = {
-        .name = function->name, .returns = function->returns, .n_params = function->n_params};
-    memcpy(made.params, function->params, sizeof(made.params));
-    return made;
-}
-
 /* The first two texts are those of the record's section 11.2. */
-static void check_call(const struct signature *function, const struct mt_wire_call *call)
+_Noreturn static void wrong_number(const char *name, size_t called_with, size_t takes)
+{
+    moteg_fail(MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS,
+               "Called function %s with %zu parameters but it takes %zu.", name, called_with,
+               takes);
+}
+
+_Noreturn static void wrong_type(const char *name, size_t index, enum mt_wire_type got,
+                                 enum mt_wire_type expected)
+{
+    moteg_fail(MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH,
+               "Expected parameter type %s for parameter index %zu of function %s but got %s.",
+               mt_type_word(expected), index, name, mt_type_word(got));
+}
+
+_Noreturn static void wrong_result(const char *name, enum mt_wire_type asked,
+                                   enum mt_wire_type returns)
+{
+    moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "Function %s returns %s but was asked for %s.", name,
+               mt_type_word(returns), mt_type_word(asked));
+}
+
+static void check_call(const record *function, const struct mt_wire_call *call)
 {
     if (call->n_params != function->n_params)
-        moteg_fail(MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS,
-                   "Called function %s with %zu parameters but it takes %zu.", function->name,
-                   call->n_params, function->n_params);
+        wrong_number(function->name, call->n_params, function->n_params);
+    for (size_t i = 0; i < call->n_params; i++) {
+        enum mt_wire_type expected = MT_WIRE_VOID;
+        mt_wire_parameter_type(function->params[i], &expected);
+        if (call->params[i].type != expected)
+            wrong_type(function->name, i, call->params[i].type, expected);
+    }
+    enum mt_wire_type returns = MT_WIRE_VOID;
+    mt_wire_return_type(function->returns, &returns);
+    if (call->returns != returns)
+        wrong_result(function->name, call->returns, returns);
+}
+
+static void check_registered_call(const struct mt_registered *function,
+                                  const struct mt_wire_call *call)
+{
+    if (call->n_params != function->n_params)
+        wrong_number(function->name, call->n_params, function->n_params);
     for (size_t i = 0; i < call->n_params; i++) {
         if (call->params[i].type != function->params[i])
-            moteg_fail(MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH,
-                       "Expected parameter type %s for parameter index %zu of function %s but got "
-                       "%s.",
-                       mt_type_word(function->params[i]), i, function->name,
-                       mt_type_word(call->params[i].type));
+            wrong_type(function->name, i, call->params[i].type, function->params[i]);
     }
     if (call->returns != function->returns)
-        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "Function %s returns %s but was asked for %s.",
-                   function->name, mt_type_word(function->returns), mt_type_word(call->returns));
+        wrong_result(function->name, call->returns, function->returns);
 }
 
 static void leave_result(const char *name, const moteg_value *result)
@@ -273,9 +280,8 @@ static moteg_value run_listed(moteg_function function, const struct mt_wire_call
 
 static moteg_value run_function(const record *function, const struct mt_wire_call *call)
 {
-    const struct signature signature = signature_of(function);
     moteg_value args[MOTEG_MAX_PARAMETERS];
-    check_call(&signature, call);
+    check_call(function, call);
     take_arguments(call, args);
     return function->code(args);
 }
@@ -283,8 +289,7 @@ static moteg_value run_function(const record *function, const struct mt_wire_cal
 static moteg_value run_registered(const struct mt_registered *function,
                                   const struct mt_wire_call *call)
 {
-    const struct signature signature = signature_of_registered(function);
-    check_call(&signature, call);
+    check_registered_call(function, call);
     return run_listed(function->function, call);
 }
 

@@ -156,18 +156,24 @@ static hl_Vec *get_size_prefixed_buffer(const hl_FunctionCall *call)
 
 /* ---- The stack ---- */
 
+/* What lies at data must be there, all of it. */
+static void need_memory(void *data)
+{
+    __asm__ volatile("" : : "r"(data) : "memory");
+}
+
 static int small_var(void)
 {
-    volatile char small[SMALL_BYTES];
-    small[0] = 0;
-    return SMALL_BYTES + small[0];
+    char small[SMALL_BYTES];
+    need_memory(small);
+    return SMALL_BYTES;
 }
 
 static int large_var(void)
 {
-    volatile char large[LARGE_BYTES];
-    large[0] = 0;
-    return LARGE_BYTES + large[0];
+    char large[LARGE_BYTES];
+    need_memory(large);
+    return LARGE_BYTES;
 }
 
 static int stack_allocate(int n_bytes)
@@ -184,8 +190,9 @@ static int (*volatile deeper)(int) = go_down;
 
 static int go_down(int depth)
 {
-    volatile char frame[512];
+    char frame[512];
     frame[0] = 0;
+    need_memory(frame);
     return depth == 0 ? frame[0] : deeper(depth - 1) + frame[0];
 }
 
@@ -200,7 +207,7 @@ static int buffer_overrun(const char *text)
     size_t len_bytes = strlen(text);
     size_t copied = len_bytes < sizeof(buffer) ? len_bytes : sizeof(buffer);
     memcpy(buffer, text, copied);
-    __asm__ volatile("" : : "r"(buffer) : "memory");
+    need_memory(buffer);
     return SHORT_BYTES - (int)copied;
 }
 

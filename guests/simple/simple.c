@@ -23,13 +23,19 @@ MOTEG_HOST_FUNCTION(u64, MakeGetpidSyscall);
 static int32_t big_array[BIG_ARRAY_NUMBERS];
 static int32_t counter;
 
+/* What lies at data must be there, all of it. */
+static void need_memory(void *data)
+{
+    __asm__ volatile("" : : "r"(data) : "memory");
+}
+
 /* ---- State that stays between calls, or does not ---- */
 
 MOTEG_FUNCTION(i32, SetStatic)
 {
     for (int32_t i = 0; i < BIG_ARRAY_NUMBERS; i++)
         big_array[i] = i;
-    __asm__ volatile("" : : "r"(big_array) : "memory");
+    need_memory(big_array);
     return BIG_ARRAY_NUMBERS;
 }
 
@@ -185,16 +191,16 @@ MOTEG_FUNCTION(void, LogMessage, (str, text), (i32, level))
 
 MOTEG_FUNCTION(i32, SmallVar)
 {
-    volatile char small[SMALL_BYTES];
-    small[0] = 1;
-    return (int32_t)sizeof(small) + small[0] - 1;
+    char small[SMALL_BYTES];
+    need_memory(small);
+    return (int32_t)sizeof(small);
 }
 
 MOTEG_FUNCTION(i32, LargeVar)
 {
-    volatile char large[LARGE_BYTES];
-    large[0] = 1;
-    return (int32_t)sizeof(large) + large[0] - 1;
+    char large[LARGE_BYTES];
+    need_memory(large);
+    return (int32_t)sizeof(large);
 }
 
 /* 0 stands for more than the default stack. */
@@ -215,8 +221,9 @@ static int32_t (*volatile deeper)(int32_t) = go_down;
 /* Half a KiB and more at each step. */
 static int32_t go_down(int32_t depth)
 {
-    volatile char frame[512];
+    char frame[512];
     frame[0] = 0;
+    need_memory(frame);
     return depth == 0 ? frame[0] : deeper(depth - 1) + frame[0];
 }
 
@@ -238,7 +245,7 @@ MOTEG_FUNCTION(i32, BufferOverrun, (str, text))
     size_t len_bytes = strlen(text);
     size_t copied = len_bytes < sizeof(buffer) ? len_bytes : sizeof(buffer);
     memcpy(buffer, text, copied);
-    __asm__ volatile("" : : "r"(buffer) : "memory");
+    need_memory(buffer);
     return SHORT_BYTES - (int32_t)copied;
 }
 
