@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Decompresses a file of this machine inside a virtual machine, and compares with gzip."""
+"""Decompresses a file of this machine inside a sandbox, and compares with gzip."""
 
 import argparse
 import base64
@@ -26,9 +26,9 @@ def fail(text, status=1):
     sys.exit(status)
 
 
-def run_json(command):
+def run_json(command, **settings):
     """Runs a command that prints one JSON object; returns (exit status, object)."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, **settings)
     try:
         return done.returncode, json.loads(done.stdout)
     except ValueError:
@@ -74,10 +74,10 @@ def choose_input(source, scratch):
 
 def examine_host(mote):
     """Returns the driver that guests get here, as doctor reports it; ends the demo without one."""
-    status, report = run_json([mote, "doctor", "--json"])
+    _, report = run_json([mote, "doctor", "--json"], stderr=subprocess.DEVNULL)
     drivers = report.get("drivers", [])
     working = [d for d in drivers if d.get("works")]
-    if status == 0 and working:
+    if working:
         return {driver["name"]: driver for driver in working}
     reasons = [f"{d.get('name')}: {d.get('reason')}" for d in drivers if not d.get("works")]
     fail("; ".join(reasons) or "no driver works here", STATUS_HOST)

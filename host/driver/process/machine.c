@@ -80,12 +80,11 @@ static void close_child(const struct child *child)
     close_fd(child->pagemap);
 }
 
-static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
-                                 mote_error *err)
+/* (lock) */
+static mote_status ask_once(struct mt_machine *machine, bool is_tracked, int fds[MT_CHILD_MAX_SENT],
+                            mote_error *err)
 {
     struct mt_process_prepared *prepared = machine->prepared;
-    int fds[MT_CHILD_MAX_SENT] = {-1, -1, -1, -1};
-    pthread_mutex_lock(&prepared->lock);
     const struct mt_stub_request request = {.sequence = ++prepared->n_requests,
                                             .processor = (uint64_t)sched_getcpu(),
                                             .is_tracked = is_tracked};
@@ -93,8 +92,22 @@ static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, st
     memcpy(machine->from + MT_FROM_ANSWER, &ready, sizeof(ready));
     int channel = prepared->zygote.channel;
     mote_status status = mt_channel_send(channel, &request, sizeof(request), machine->memory, err);
-    if (status == MOTE_OK)
-        status = mt_channel_receive(channel, request.sequence, fds, err);
+    return status != MOTE_OK ? status : mt_channel_receive(channel, request.sequence, fds, err);
+}
+
+/* A zygote that somebody killed is made anew, once. */
+static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
+                                 mote_error *err)
+{
+    struct mt_process_prepared *prepared = machine->prepared;
+    int fds[MT_CHILD_MAX_SENT] = {-1, -1, -1, -1};
+    pthread_mutex_lock(&prepared->lock);
+    mote_status status = ask_once(machine, is_tracked, fds, err);
+    if (status != MOTE_OK && mt_process_is_zygote_gone(&prepared->zygote)) {
+        status = mt_process_renew_zygote(prepared, err);
+        if (status == MOTE_OK)
+            status = ask_once(machine, is_tracked, fds, err);
+    }
     pthread_mutex_unlock(&prepared->lock);
     *out = (struct child){fds[0], fds[1], fds[2], fds[3]};
     if (status == MOTE_OK && (fds[0] < 0 || fds[1] < 0 || (is_tracked && fds[3] < 0)))

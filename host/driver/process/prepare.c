@@ -196,8 +196,8 @@ static mote_status greet(struct mt_process_prepared *prepared, const struct mt_s
     return status;
 }
 
-static mote_status make_zygote(struct mt_process_prepared *prepared, struct mt_stub_plan *plan,
-                               mote_error *err)
+static mote_status make_zygote_of(struct mt_process_prepared *prepared, struct mt_stub_plan *plan,
+                                  mote_error *err)
 {
     uint64_t shared_bytes = 0;
     int image_fd;
@@ -215,16 +215,28 @@ static mote_status make_zygote(struct mt_process_prepared *prepared, struct mt_s
     return status;
 }
 
+static mote_status make_zygote(struct mt_process_prepared *prepared, mote_error *err)
+{
+    struct mt_stub_plan *plan = mt_alloc_zero(&prepared->allocator, sizeof(*plan));
+    if (plan == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory to prepare sandboxes");
+    mote_status status = make_zygote_of(prepared, plan, err);
+    mt_release(&prepared->allocator, plan);
+    return status;
+}
+
+mote_status mt_process_renew_zygote(struct mt_process_prepared *prepared, mote_error *err)
+{
+    mt_process_end_zygote(&prepared->zygote);
+    return make_zygote(prepared, err);
+}
+
 mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator *allocator,
                                void **out, mote_error *err)
 {
     struct mt_process_prepared *prepared = mt_alloc_zero(allocator, sizeof(*prepared));
-    struct mt_stub_plan *stub_plan = mt_alloc_zero(allocator, sizeof(*stub_plan));
-    if (prepared == NULL || stub_plan == NULL) {
-        mt_release(allocator, prepared);
-        mt_release(allocator, stub_plan);
+    if (prepared == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory to prepare sandboxes");
-    }
     prepared->plan = plan;
     prepared->allocator = *allocator;
     prepared->zygote = (struct mt_zygote){.channel = -1, .keeper = -1};
@@ -232,8 +244,7 @@ mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator 
     find_memory(prepared);
     mote_status status = examine_cpu(prepared, err);
     if (status == MOTE_OK)
-        status = make_zygote(prepared, stub_plan, err);
-    mt_release(allocator, stub_plan);
+        status = make_zygote(prepared, err);
     if (status != MOTE_OK) {
         mt_process_unprepare(prepared);
         return status;

@@ -149,11 +149,16 @@ mote_status mt_channel_send(int channel, const void *message, size_t len_bytes, 
 mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[MT_CHILD_MAX_SENT],
                                mote_error *err);
 
+/* Whether the zygote is there no more, and is ours. */
+bool mt_process_is_zygote_gone(const struct mt_zygote *zygote);
+
 /* ---- prepare.c, machine.c ---- */
 
 mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator *allocator,
                                void **out, mote_error *err);
 void mt_process_unprepare(void *prepared);
+/* Put a zygote in the place of one that was killed. Its children were killed with it. */
+mote_status mt_process_renew_zygote(struct mt_process_prepared *prepared, mote_error *err);
 mote_status mt_process_create(void *prepared, struct mt_machine **out, struct mt_window *window,
                               mote_error *err);
 void mt_process_destroy(struct mt_machine *machine, bool is_copy);

@@ -15,11 +15,17 @@
 #include <cpuid.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -720,6 +726,71 @@ static size_t count_children(pid_t of)
     return n;
 }
 
+/* The zygote is the child's parent. */
+static int zygote_pid(const struct fixture *f)
+{
+    char path[64];
+    int zygote = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid_of(f->machine->child));
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    assert_int_equal(fscanf(stream, "%*d (%*[^)]) %*c %d", &zygote), 1);
+    fclose(stream);
+    return zygote;
+}
+
+static void test_a_killed_zygote_takes_its_children_and_is_made_anew(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    size_t n_descriptors = count_entries("/proc/self/fd");
+    kill(zygote_pid(&fixture), SIGKILL);
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_DIED);
+    for (int i = 0; i < 2; i++) {
+        renew(&fixture);
+        assert_answers(&fixture);
+    }
+    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors);
+    unload(&fixture);
+    assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+}
+
+/* A child that is told to stop while it gives up what it was set up with goes on with that. */
+static void test_a_kick_leaves_no_child_half_made(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    for (int i = 0; i < 300; i++) {
+        char path[64];
+        char line[256];
+        renew(&fixture);
+        start(&fixture, CODE, 5000 * MS);
+        for (int n = 0; n < i % 40; n++)
+            __asm__ volatile("pause");
+        mt_driver_process.kick(fixture.machine);
+        struct mt_exit exit = run_on(&fixture);
+        while (exit.kind == MT_EXIT_INTERRUPTED)
+            exit = run_on(&fixture);
+        assert_int_equal(exit.kind, MT_EXIT_PORT);
+        if (geteuid() != 0)
+            continue;
+        snprintf(path, sizeof(path), "/proc/%d/fd", pid_of(fixture.machine->child));
+        assert_int_equal(count_entries(path), 0);
+        snprintf(path, sizeof(path), "/proc/%d/maps", pid_of(fixture.machine->child));
+        FILE *maps = fopen(path, "r");
+        assert_non_null(maps);
+        while (fgets(line, sizeof(line), maps) != NULL) {
+            unsigned long first = strtoul(line, NULL, 16);
+            assert_false(first >= MT_PROCESS_SETUP && first < MT_PROCESS_END);
+        }
+        fclose(maps);
+    }
+    unload(&fixture);
+}
+
 static void test_many_lives_leave_nothing(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -728,14 +799,7 @@ static void test_many_lives_leave_nothing(void **state)
     assert_answers(&fixture);
     size_t n_descriptors = count_entries("/proc/self/fd");
     size_t n_mappings = count_lines("/proc/self/maps");
-    char path[64];
-    int zygote = 0;
-    /* The zygote is the child's parent. */
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid_of(fixture.machine->child));
-    FILE *stream = fopen(path, "r");
-    assert_non_null(stream);
-    assert_int_equal(fscanf(stream, "%*d (%*[^)]) %*c %d", &zygote), 1);
-    fclose(stream);
+    int zygote = zygote_pid(&fixture);
     for (int i = 0; i < 1000; i++) {
         renew(&fixture);
         if (i % 10 == 0)
@@ -825,6 +889,173 @@ static void test_works_without_privileges_and_files(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* What a container's usual profile refuses (that of Docker and its kin) with EPERM, and clone3 with
+ * ENOSYS; on the driver's way this is no more than userfaultfd, without which it does. */
+static const unsigned refused_in_containers[] = {
+    SYS_acct,
+    SYS_add_key,
+    SYS_bpf,
+    SYS_clock_adjtime,
+    SYS_clock_settime,
+    SYS_delete_module,
+    SYS_finit_module,
+    SYS_get_mempolicy,
+    SYS_init_module,
+    SYS_ioperm,
+    SYS_iopl,
+    SYS_kcmp,
+    SYS_kexec_file_load,
+    SYS_kexec_load,
+    SYS_keyctl,
+    SYS_lookup_dcookie,
+    SYS_mbind,
+    SYS_mount,
+    SYS_move_pages,
+    SYS_open_by_handle_at,
+    SYS_perf_event_open,
+    SYS_personality,
+    SYS_pivot_root,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_ptrace,
+    SYS_quotactl,
+    SYS_reboot,
+    SYS_request_key,
+    SYS_set_mempolicy,
+    SYS_setns,
+    SYS_settimeofday,
+    SYS_swapoff,
+    SYS_swapon,
+    SYS_sysfs,
+    SYS_umount2,
+    SYS_unshare,
+    SYS_userfaultfd,
+    SYS_ustat,
+    SYS_vhangup,
+};
+
+#define N_REFUSED (sizeof(refused_in_containers) / sizeof(refused_in_containers[0]))
+#define NAMESPACE_FLAGS 0x7E020000u
+
+static int confine_as_a_container_does(void)
+{
+    struct sock_filter filter[2 * N_REFUSED + 12];
+    size_t n = 0;
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+    for (size_t i = 0; i < N_REFUSED; i++) {
+        filter[n++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused_in_containers[i], 0, 1);
+        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    }
+    const struct sock_filter rest[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACE_FLAGS, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    memcpy(filter + n, rest, sizeof(rest));
+    n += sizeof(rest) / sizeof(rest[0]);
+    const struct sock_fprog program = {(unsigned short)n, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0;
+}
+
+static void assert_forked(int (*fn)(void))
+{
+    int status;
+    pid_t host = fork();
+    if (host == 0)
+        _exit(fn());
+    assert_int_equal(waitpid(host, &status, 0), host);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int call_in_a_container(void)
+{
+    return confine_as_a_container_does() ? 2 : call_once();
+}
+
+static void test_works_under_a_containers_usual_profile(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    assert_forked(call_in_a_container);
+}
+
+/* ---- Which pages the guest wrote ---- */
+
+/* mov $104, %edx; 1: movb $1, DATA + 0x1000; out %al, %dx; jmp 1b */
+static const uint8_t writes[] = {0xBA, MT_PORT_DONE, 0,    0,    0,    0xC6, 0x04, 0x25,
+                                 0,    0x20,         0x20, 0x00, 0x01, 0xEE, 0xEB, 0xF5};
+
+/* Pages of the private memory: two of data, one of constants, one of stack. */
+static int list_what_is_written(bool is_exact)
+{
+    struct fixture f;
+    struct mt_page_set set;
+    mote_error err = {0};
+    struct mt_exit exit;
+    init_plan(&f, writes, sizeof(writes));
+    if (mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK || !mt_page_set_init(&set, &f.allocator, 4))
+        return 1;
+    memset(f.window.host, 0, 4 * MT_PAGE_BYTES); /* all pages exist */
+    const struct mt_registers registers = {.rip = CODE, .rsp = STACK_END};
+    mt_driver_process.enter(f.machine, &registers);
+    if (mt_driver_process.quiesce(f.machine, &err) != MOTE_OK ||
+        mt_driver_process.track(f.machine, UINT64_MAX, &err) != MOTE_OK ||
+        mt_driver_process.list_written(f.machine, &set, &err) != MOTE_OK)
+        return 2;
+    if (mt_page_set_count(&set) != (is_exact ? 0 : 4))
+        return 3;
+    for (int i = 0; i < 2; i++) {
+        mt_page_set_clear(&set);
+        if (mt_driver_process.begin(f.machine, mt_clock_ns() + 5000 * MS, &err) != MOTE_OK ||
+            mt_driver_process.run(f.machine, &exit, &err) != MOTE_OK || exit.kind != MT_EXIT_PORT ||
+            mt_driver_process.quiesce(f.machine, &err) != MOTE_OK ||
+            mt_driver_process.list_written(f.machine, &set, &err) != MOTE_OK)
+            return 4;
+        if (!mt_page_set_has(&set, 1) || mt_page_set_count(&set) != (is_exact ? 1 : 4))
+            return 5;
+    }
+    mt_page_set_fini(&set, &f.allocator);
+    unload(&f);
+    return 0;
+}
+
+static int list_in_a_container(void)
+{
+    return confine_as_a_container_does() ? 6 : list_what_is_written(false);
+}
+
+static bool can_track(void)
+{
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+    struct uffdio_api api = {.api = UFFD_API, .features = 1u << 15};
+    bool is_asynchronous = fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_asynchronous && access("/proc/self/pagemap", R_OK) == 0;
+}
+
+static void test_written_pages_are_told_again_and_again(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    assert_int_equal(list_what_is_written(can_track()), 0);
+}
+
+static void test_without_tracking_every_page_that_exists_counts_as_written(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    assert_forked(list_in_a_container);
+}
+
 static void test_a_forked_child_releases_copies_only(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -866,6 +1097,11 @@ int main(void)
         cmocka_unit_test(test_the_thread_that_prepared_may_end),
         cmocka_unit_test(test_works_without_privileges_and_files),
         cmocka_unit_test(test_a_forked_child_releases_copies_only),
+        cmocka_unit_test(test_a_killed_zygote_takes_its_children_and_is_made_anew),
+        cmocka_unit_test(test_a_kick_leaves_no_child_half_made),
+        cmocka_unit_test(test_works_under_a_containers_usual_profile),
+        cmocka_unit_test(test_written_pages_are_told_again_and_again),
+        cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
     };
     return cmocka_run_group_tests_name("process", tests, find_out, NULL);
 }

@@ -15,6 +15,7 @@
 #include "host/driver/process/stub_calls.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -188,6 +189,14 @@ static void wait_for_keeper(int keeper)
     while (waitid((idtype_t)P_PIDFD, (id_t)keeper, &information, WEXITED | __WALL) != 0 &&
            errno == EINTR)
         continue;
+}
+
+bool mt_process_is_zygote_gone(const struct mt_zygote *zygote)
+{
+    struct pollfd channel = {zygote->channel, 0, 0};
+    if (zygote->parent != getpid())
+        return false;
+    return zygote->channel < 0 || (poll(&channel, 1, 0) == 1 && (channel.revents & POLLHUP));
 }
 
 /* Only its own process may end a zygote and wait for the keeper; a forked child has no more than

@@ -67,6 +67,7 @@
  * in the next slot, and behind the lowest comes the highest. A frame is overwritten when as many
  * signals have come as there are slots. Slots are aligned. */
 #define MT_SIGNAL_SLOT_BYTES 0x4000
+#define MT_N_SIGNAL_SLOTS 8
 
 /* Indices of saved registers, eight bytes each. */
 #define MT_REGISTER_RAX 0

@@ -258,19 +258,37 @@ static enum event poll_child(struct mt_machine *machine, uint64_t end_ns)
     return listener.revents & POLLIN ? receive(machine) : EVENT_DIED;
 }
 
+/* Signals may have come while the child was on its way to its first wait, one in the handler of the
+ * other: the frame that counts is the one below them, for which the handler has yet to wait. */
+static bool read_first_frame(struct mt_machine *machine, bool *is_kicked)
+{
+    const struct mt_frame *frame = &machine->frame;
+    for (int i = 0; i < MT_N_SIGNAL_SLOTS; i++) {
+        if (!mt_process_read_frame(machine))
+            return false;
+        uint64_t place = frame->rip - MT_STUB_PAGE;
+        if (place < MT_KEEP_HANDLER || place > MT_KEEP_RESUME)
+            return true;
+        *is_kicked = true;
+        put_u64(machine->from + MT_FROM_FRAME, place == MT_KEEP_HANDLER ? frame->rsp : frame->rbx);
+    }
+    return false;
+}
+
 /* The child's last step of its setting up is to unmap the code that it is in, so that it arrives by
  * a fault there: no guest has run yet, and what the frame says is so. A kick may come first: then
  * the child goes on with its steps, and the kick has ended a run. */
 static enum event judge_arrival(struct mt_machine *machine, mote_error *err)
 {
     const struct mt_frame *frame = &machine->frame;
-    if (!mt_process_read_frame(machine) || frame->rip < MT_PROCESS_SETUP ||
+    bool is_kicked = false;
+    if (!read_first_frame(machine, &is_kicked) || frame->rip < MT_PROCESS_SETUP ||
         frame->rip >= MT_PROCESS_END)
         return EVENT_DIED;
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
     machine->has_arrived = frame->signal == SIGSEGV && frame->address == frame->rip;
     if (machine->has_arrived)
-        return EVENT_PARKED;
+        return is_kicked ? EVENT_INTERRUPTED : EVENT_PARKED;
     enum mt_next next = machine->next;
     write_context(machine);
     mote_status status = answer(machine, err);
@@ -313,8 +331,8 @@ static bool arrive(struct mt_machine *machine)
         enum event event = poll_child(machine, end_ns);
         if (event == EVENT_PARKED)
             event = judge_arrival(machine, &err);
-        if (event != EVENT_INTERRUPTED)
-            return event == EVENT_PARKED;
+        if (machine->has_arrived || event != EVENT_INTERRUPTED)
+            return machine->has_arrived;
     }
     return false;
 }
