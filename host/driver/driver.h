@@ -120,7 +120,8 @@ struct mt_driver {
     mote_status (*list_used)(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
 
     /* From now on remember which pages the guest writes. Memory from zero_from on to the end of the
-     * plan's sparse part is zero now. May be called again, when that has changed. */
+     * plan's sparse part is zero now. May be called again, when that has changed. Where it fails
+     * the machine goes on, but what was written so far may be forgotten. */
     mote_status (*track)(struct mt_machine *machine, uint64_t zero_from, mote_error *err);
 
     /* Add every page that the guest may have written since it was first tracked: a page once

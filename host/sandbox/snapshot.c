@@ -145,8 +145,11 @@ mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_er
     if (snapshot == NULL)
         return MOTE_E_MEMORY;
     status = fill(sandbox, snapshot, err);
-    if (status == MOTE_OK)
+    if (status == MOTE_OK) {
         status = begin_tracking(sandbox, snapshot, err);
+        if (status != MOTE_OK)
+            set_base(sandbox, NULL); /* what was written since is not known any more */
+    }
     if (status != MOTE_OK) {
         mote_snapshot_unref(snapshot);
         return status;

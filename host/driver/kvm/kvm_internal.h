@@ -131,6 +131,9 @@ mote_status mt_kvm_set_slots(const struct mt_machine *machine, mote_error *err);
  * whether they are logged. */
 mote_status mt_kvm_move_private_slots(const struct mt_machine *machine, bool is_new_bounds,
                                       mote_error *err);
+/* After that failed, and the bounds are again what they were: as many of the slots as can be had.
+ * Their log begins anew. */
+void mt_kvm_put_back_private_slots(const struct mt_machine *machine);
 /* Add the pages that the log of the logged slot has. */
 mote_status mt_kvm_read_log(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
 /* Pages of the logged slot. */

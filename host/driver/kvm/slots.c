@@ -94,12 +94,13 @@ mote_status mt_kvm_set_slots(const struct mt_machine *machine, mote_error *err)
     return MOTE_OK;
 }
 
+static const enum slot private_numbers[] = {SLOT_PRIVATE, SLOT_SPARSE, SLOT_BEHIND};
+
 /* Slots cannot be resized, and must not overlap: all go, then all come back. */
 static mote_status delete_private(const struct mt_machine *machine, mote_error *err)
 {
-    static const enum slot numbers[] = {SLOT_PRIVATE, SLOT_SPARSE, SLOT_BEHIND};
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        const struct slot_facts none = {.number = numbers[i]};
+    for (size_t i = 0; i < sizeof(private_numbers) / sizeof(private_numbers[0]); i++) {
+        const struct slot_facts none = {.number = private_numbers[i]};
         mote_status status = set_slot(machine, &none, err);
         if (status != MOTE_OK)
             return status;
@@ -119,6 +120,20 @@ mote_status mt_kvm_move_private_slots(const struct mt_machine *machine, bool is_
             status = set_slot(machine, &slots[i], err);
     }
     return status;
+}
+
+void mt_kvm_put_back_private_slots(const struct mt_machine *machine)
+{
+    struct slot_facts slots[3];
+    size_t n = list_private(machine, slots);
+    for (size_t i = 0; i < sizeof(private_numbers) / sizeof(private_numbers[0]); i++) {
+        const struct slot_facts none = {.number = private_numbers[i]};
+        (void)set_slot(machine, &none, NULL);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i].len_bytes > 0)
+            (void)set_slot(machine, &slots[i], NULL);
+    }
 }
 
 uint64_t mt_kvm_n_logged_pages(const struct mt_machine *machine)

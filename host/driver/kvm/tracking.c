@@ -97,8 +97,8 @@ static uint64_t sparse_start_for(const struct mt_machine *machine, uint64_t zero
     return start;
 }
 
-/* On an error all is as before. Slots that could not even be put back as they were leave a machine
- * that dies at its next run. */
+/* On an error all is as before, but for the log, which begins anew. Slots that could not even be
+ * put back as they were leave a machine that dies at its next run. */
 static mote_status set_tracking(struct mt_machine *machine, bool is_logging, uint64_t sparse_start,
                                 mote_error *err)
 {
@@ -116,7 +116,7 @@ static mote_status set_tracking(struct mt_machine *machine, bool is_logging, uin
     machine->is_logging = was_logging;
     machine->sparse_start = sparse_start_before;
     if (has_log && is_new_bounds)
-        (void)mt_kvm_move_private_slots(machine, true, NULL);
+        mt_kvm_put_back_private_slots(machine);
     return status;
 }
 
