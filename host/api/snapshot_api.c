@@ -181,11 +181,9 @@ static mote_status call_and_restore(mote_sandbox *sandbox, const char *function,
     mote_status status = mt_history_top(sandbox, 0, &top, err);
     if (status != MOTE_OK)
         return status;
-    uint64_t n_calls = sandbox->stats.calls;
     status = mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err);
-    /* A call that was refused has changed nothing but the input buffer, which is emptied anyway. */
-    bool has_entered = sandbox->stats.calls != n_calls;
-    if (!has_entered || state_of(sandbox) == MOTE_SANDBOX_DEAD)
+    /* A call that the guest was not entered for may have left arguments in the input buffer. */
+    if (state_of(sandbox) == MOTE_SANDBOX_DEAD)
         return status;
     mote_error *restore_err = status == MOTE_OK ? err : NULL;
     mote_status restored = restore(sandbox, MT_OPERATION_CALL_RESET, top, restore_err);
