@@ -31,6 +31,8 @@ static mote_status place_image(struct mt_template *template, const struct mt_ima
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the image");
     template->placed = pages;
     template->placed_bytes = image->memory_bytes;
+    if (madvise(pages, image->memory_bytes, MADV_DONTDUMP) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTDUMP)");
     mt_image_place(image, template->layout.start[MT_PLACE_CODE], template->placed);
     if (mprotect(pages, image->memory_bytes, PROT_READ) != 0)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of the image");

@@ -53,13 +53,19 @@ mote_status mt_frozen_take(struct mt_frozen *out, const struct mt_window *window
         return mt_fail(err, MOTE_E_MEMORY, "no memory for a snapshot of %" PRIu64 " bytes",
                        made.content_room_bytes);
     }
+    if (madvise(made.content, made.content_room_bytes, MADV_DONTDUMP) != 0) {
+        int failure = errno;
+        mt_frozen_fini(&made);
+        return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "madvise(MADV_DONTDUMP)");
+    }
     uint64_t first = 0;
     uint64_t n;
     for (; mt_page_set_next_run(used, &first, &n); first += n)
         take_run(&made, window, first, n);
     if (mprotect(made.content, made.content_room_bytes, PROT_READ) != 0) {
+        int failure = errno;
         mt_frozen_fini(&made);
-        return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of a snapshot");
+        return mt_fail_errno(err, MOTE_E_MEMORY, failure, "mprotect of a snapshot");
     }
     *out = made;
     return MOTE_OK;

@@ -18,6 +18,16 @@
 
 /* ---- Private memory ---- */
 
+/* What is the guest's stays out of forked children and of core dumps. */
+static mote_status keep_private(void *start, size_t len_bytes, mote_error *err)
+{
+    if (madvise(start, len_bytes, MADV_DONTFORK) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    if (madvise(start, len_bytes, MADV_DONTDUMP) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTDUMP)");
+    return MOTE_OK;
+}
+
 /* Reserve address space so that host and guest addresses agree modulo 2 MiB, which large pages
  * need, with at least one inaccessible page on either side. */
 static mote_status map_private(struct mt_machine *machine, mote_error *err)
@@ -39,9 +49,7 @@ static mote_status map_private(struct mt_machine *machine, mote_error *err)
         mprotect(machine->private_memory + prepared->resume_offset, prepared->vector_image_bytes,
                  PROT_READ | PROT_WRITE) != 0)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mprotect of guest memory");
-    if (madvise(reserved, reserved_bytes, MADV_DONTFORK) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
-    return MOTE_OK;
+    return keep_private(reserved, reserved_bytes, err);
 }
 
 /* Touch pages ahead of the guest. Kernels before 5.14 do not know the advice: then the guest's own
@@ -107,8 +115,9 @@ static mote_status make_own_tables(struct mt_machine *machine, mote_error *err)
     if (made == MAP_FAILED)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of page tables");
     machine->own_tables = made;
-    if (madvise(made, plan->tables_len_bytes, MADV_DONTFORK) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    mote_status status = keep_private(made, plan->tables_len_bytes, err);
+    if (status != MOTE_OK)
+        return status;
     memcpy(made, prepared->tables, plan->tables_len_bytes);
     mt_kvm_clear_dirty_bits(made, plan, plan->sparse_start,
                             prepared->private_start + prepared->private_len_bytes);
@@ -153,9 +162,7 @@ static mote_status make_vcpu(struct mt_machine *machine, mote_error *err)
     if (run == MAP_FAILED)
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the vCPU");
     machine->run = run;
-    if (madvise(run, run_bytes, MADV_DONTFORK) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
-    return MOTE_OK;
+    return keep_private(run, run_bytes, err);
 }
 
 mote_status mt_kvm_make_machine(const struct mt_kvm_prepared *prepared, uint8_t task_type,

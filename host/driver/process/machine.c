@@ -51,6 +51,8 @@ static mote_status map_memory(struct mt_machine *machine, int fd, mote_error *er
         return mt_fail_errno(err, MOTE_E_MEMORY, errno, "mmap of the control pages");
     if (madvise(reserved, reserved_bytes, MADV_DONTFORK) != 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTFORK)");
+    if (madvise(reserved, reserved_bytes, MADV_DONTDUMP) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "madvise(MADV_DONTDUMP)");
     return MOTE_OK;
 }
 

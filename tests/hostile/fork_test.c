@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sandboxes in processes that fork, execute others, give up their rights, unload the library, or
+ * die and leave a core. */
+#include "tests/hostile/contents.h"
+
+#include "host/sandbox/sandbox.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEEPER MOTE_BUILD_DIR "/tests/guests/keeper.elf"
+#define MASK 0x1234567812345678ull /* as tests/api/guests/keeper.c has it */
+#define CANARY 0x00005AC35A3C1BADull
+#define NOBODY 65534
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZERS 1
+#else
+#define UNDER_SANITIZERS 0
+#endif
+
+extern char **environ;
+
+/* ---- Children ---- */
+
+static mote_sandbox *inherited;
+static mote_image *image;
+
+static int outcome_of(pid_t child)
+{
+    int how = 0;
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    return how;
+}
+
+/* The exit status of fn in a child: 0, or the number of what went wrong. */
+static int in_child(int (*fn)(void))
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fn());
+    int how = outcome_of(child);
+    return WIFEXITED(how) ? WEXITSTATUS(how) : 100 + WTERMSIG(how);
+}
+
+static mote_status nothing(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context, (void)sandbox, (void)err;
+    return MOTE_OK;
+}
+
+static int every_function_says_forked(void)
+{
+    mote_error err;
+    mote_snapshot *snapshot = NULL;
+    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+    const mote_host_function function = {.name = "F", .fn = answer_7, .returns = MOTE_TYPE_I32};
+    const mote_status outcomes[] = {
+        mote_call(inherited, "Get", NULL, 0, MOTE_TYPE_ANY, NULL, &err),
+        mote_call_reset(inherited, "Get", NULL, 0, MOTE_TYPE_ANY, NULL, &err),
+        mote_sandbox_init(inherited, &err),
+        mote_sandbox_register(inherited, &function, &err),
+        mote_sandbox_evolve(inherited, nothing, NULL, &err),
+        mote_snapshot_take(inherited, &snapshot, &err),
+        mote_sandbox_restore(inherited, NULL, &err),
+        mote_sandbox_push(inherited, &err),
+        mote_sandbox_pop(inherited, &err),
+        mote_context_begin(inherited, &err),
+        mote_context_finish(inherited, &err),
+        mote_sandbox_stats_get(inherited, &stats, &err),
+        mote_sandbox_cancel(inherited),
+    };
+    const int n = (int)(sizeof(outcomes) / sizeof(outcomes[0]));
+    for (int i = 0; i < n; i++)
+        if (outcomes[i] != MOTE_E_FORKED)
+            return 1 + i;
+    if (mote_sandbox_state_get(inherited) != MOTE_SANDBOX_DEAD)
+        return n + 1;
+    return mote_sandbox_destroy(inherited) == MOTE_OK ? 0 : n + 2;
+}
+
+static mote_sandbox *open_keeper(void)
+{
+    mote_sandbox *sandbox = create_sandbox(KEEPER, NULL);
+    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    return sandbox;
+}
+
+static void assert_counts(mote_sandbox *sandbox)
+{
+    const mote_value seven = mote_i32(7);
+    mote_value result;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_call_reset(sandbox, "Add", &seven, 1, MOTE_TYPE_I32, &result, &last_error));
+        assert_int_equal(result.as.i32, 7);
+    }
+}
+
+static void test_every_function_says_forked_in_a_child(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    inherited = open_keeper();
+    assert_counts(inherited);
+    assert_int_equal(in_child(every_function_says_forked), 0);
+    assert_counts(inherited);
+    mote_sandbox_destroy(inherited);
+}
+
+static int touches_guest_memory(void)
+{
+    signal(SIGSEGV, SIG_DFL);
+    *(volatile uint8_t *)inherited->buffers.window.host = 0xFF;
+    return 0;
+}
+
+/* The child's address space has a hole there; nothing of the parent's changes. */
+static void test_a_child_that_writes_guest_memory_harms_itself(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    inherited = open_keeper();
+    uint8_t *before = contents_copy(inherited);
+    /* A sanitizer reports the fault, and exits. */
+    assert_int_not_equal(in_child(touches_guest_memory), 0);
+    assert_true(contents_are(inherited, before));
+    assert_counts(inherited);
+    free(before);
+    mote_sandbox_destroy(inherited);
+}
+
+static void *spin(void *sandbox)
+{
+    return (void *)(intptr_t)mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, NULL);
+}
+
+/* Handlers of exit() and destructors run in the child, while the parent's guest runs. */
+static void test_a_child_may_exit_by_exit(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    inherited = open_keeper();
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            /* The output that the parent has not written yet is the parent's. */
+            int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+            dup2(quiet, STDOUT_FILENO);
+            exit(0);
+        }
+        int how = outcome_of(child);
+        if (!UNDER_SANITIZERS) /* what the child inherited is a leak to them */
+            assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+        assert_counts(inherited);
+    }
+    mote_sandbox_destroy(inherited);
+}
+
+/* ---- Other programs ---- */
+
+/* What an executed program finds in /proc/self/fd, as text. */
+static void list_of_a_program(char *text, size_t room)
+{
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    char words[][16] = {"ls", "-l", "/proc/self/fd"};
+    char *const arguments[] = {words[0], words[1], words[2], NULL};
+    pid_t child;
+    size_t n = 0;
+    ssize_t got;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    assert_int_equal(posix_spawnp(&child, "ls", &actions, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    while (n + 1 < room && (got = read(ends[0], text + n, room - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = '\0';
+    close(ends[0]);
+    int how = outcome_of(child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+}
+
+static void test_an_executed_program_has_none_of_our_descriptors(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    static const char *const ours[] = {"kvm", "memfd", "seccomp", "pidfd", "userfault", "pagemap"};
+    static char text[8192];
+    mote_config config = MOTE_CONFIG_INIT;
+    config.time_limit_us = 60000000;
+    mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
+    pthread_t thread;
+    void *status;
+    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    assert_int_equal(pthread_create(&thread, NULL, spin, sandbox), 0);
+    usleep(20000);
+    for (int i = 0; i < 5; i++) {
+        list_of_a_program(text, sizeof(text));
+        assert_non_null(strstr(text, "->"));
+        for (size_t k = 0; k < sizeof(ours) / sizeof(ours[0]); k++)
+            assert_null(strstr(text, ours[k]));
+    }
+    /* Our end of a call that runs: destroyed by nobody, and cancelled. */
+    while (mote_sandbox_cancel(sandbox) == MOTE_OK &&
+           mote_sandbox_state_get(sandbox) != MOTE_SANDBOX_POISONED)
+        usleep(1000);
+    pthread_join(thread, &status);
+    assert_int_equal((mote_status)(intptr_t)status, MOTE_E_CANCELLED);
+    assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+    assert_counts(sandbox);
+    mote_sandbox_destroy(sandbox);
+}
+
+struct caller {
+    mote_sandbox *sandbox;
+    _Atomic bool is_over;
+    size_t n_calls;
+    size_t n_wrong;
+};
+
+static void *call_often(void *context)
+{
+    struct caller *caller = context;
+    const mote_value one = mote_i32(1);
+    while (!caller->is_over) {
+        mote_value result;
+        mote_status status =
+            mote_call_reset(caller->sandbox, "Add", &one, 1, MOTE_TYPE_I32, &result, NULL);
+        caller->n_wrong += status != MOTE_OK || result.as.i32 != 1;
+        caller->n_calls++;
+    }
+    return NULL;
+}
+
+/* posix_spawn() is vfork() and execve(). */
+static void test_programs_are_executed_while_calls_run(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct caller caller = {.sandbox = open_keeper()};
+    char word[] = "true";
+    char *const arguments[] = {word, NULL};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, call_often, &caller), 0);
+    size_t n_descriptors = count_descriptors();
+    for (int i = 0; i < (UNDER_SANITIZERS ? 20 : 100); i++) {
+        pid_t child;
+        assert_int_equal(posix_spawnp(&child, "true", NULL, NULL, arguments, environ), 0);
+        int how = outcome_of(child);
+        assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    }
+    assert_int_equal(count_descriptors(), n_descriptors);
+    caller.is_over = true;
+    pthread_join(thread, NULL);
+    assert_true(caller.n_calls > 0);
+    assert_int_equal(caller.n_wrong, 0);
+    mote_sandbox_destroy(caller.sandbox);
+}
+
+/* ---- Rights ---- */
+
+static bool give_up_rights(void)
+{
+    const struct rlimit none = {0, 0};
+    char folder[] = "/tmp/mote-test-XXXXXX";
+    if (geteuid() == 0) {
+        if (mkdtemp(folder) == NULL || chroot(folder) != 0 || chdir("/") != 0)
+            return false;
+        if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) != 0)
+            return false;
+    }
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && setrlimit(RLIMIT_NPROC, &none) == 0 &&
+           setrlimit(RLIMIT_FSIZE, &none) == 0;
+}
+
+/* A sandbox that was made before goes on: calls, limits, resets, snapshots, its end. */
+static int works_without_rights(void)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    mote_sandbox *sandbox = NULL;
+    mote_snapshot *snapshot = NULL;
+    mote_error err;
+    config.time_limit_us = 30000;
+    if (mote_sandbox_create(image, for_test(&config), &sandbox, &err) != MOTE_OK ||
+        mote_sandbox_evolve(sandbox, NULL, NULL, &err) != MOTE_OK)
+        return 1;
+    if (!give_up_rights())
+        return 2;
+    for (int i = 0; i < 20; i++)
+        if (mote_call_reset(sandbox, "Get", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_OK)
+            return 3;
+    if (mote_call_reset(sandbox, "Crash", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_E_GUEST_FAULT)
+        return 4;
+    if (mote_call_reset(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_E_TIME_LIMIT)
+        return 5;
+    if (mote_snapshot_take(sandbox, &snapshot, &err) != MOTE_OK ||
+        mote_sandbox_restore(sandbox, snapshot, &err) != MOTE_OK)
+        return 6;
+    mote_snapshot_unref(snapshot);
+    return mote_sandbox_destroy(sandbox) == MOTE_OK ? 0 : 7;
+}
+
+static void test_a_sandbox_goes_on_after_rights_are_given_up(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    image = open_image(KEEPER);
+    assert_int_equal(in_child(works_without_rights), 0);
+    mote_image_unref(image);
+}
+
+/* ---- Unloading ---- */
+
+struct library {
+    void *handle;
+    __typeof__(&mote_open) open;
+    __typeof__(&mote_call) call;
+    __typeof__(&mote_sandbox_destroy) destroy;
+};
+
+static struct library load_library(void)
+{
+    struct library library = {.handle =
+                                  dlopen(MOTE_BUILD_DIR "/lib/libmote.so", RTLD_NOW | RTLD_LOCAL)};
+    if (library.handle == NULL)
+        fail_msg("%s", dlerror());
+    *(void **)&library.open = dlsym(library.handle, "mote_open");
+    *(void **)&library.call = dlsym(library.handle, "mote_call");
+    *(void **)&library.destroy = dlsym(library.handle, "mote_sandbox_destroy");
+    assert_true(library.open != NULL && library.call != NULL && library.destroy != NULL);
+    return library;
+}
+
+/* The library stays, once it is there: what it is used for outlives the handle. */
+static void test_an_unloaded_library_goes_on(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    for (int i = 0; i < 3; i++) {
+        struct library library = load_library();
+        mote_sandbox *sandbox = NULL;
+        assert_ok(library.open(HELLO, for_test(NULL), &sandbox, &last_error));
+        assert_int_equal(dlclose(library.handle), 0);
+        assert_ok(library.call(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error));
+        assert_int_equal(library.destroy(sandbox), MOTE_OK);
+    }
+}
+
+/* ---- Cores ---- */
+
+/* The guest writes its number everywhere; the host knows it masked only. */
+static void fill_with_canary(mote_sandbox *sandbox)
+{
+    const mote_value masked = mote_u64(CANARY ^ MASK);
+    assert_ok(mote_call(sandbox, "Fill", &masked, 1, MOTE_TYPE_VOID, NULL, &last_error));
+}
+
+#define RUN_WORDS 4u
+
+/* How often four canaries in a row are in a part of memory, whose copy this is. */
+static size_t count_canaries(const uint64_t *words, size_t n)
+{
+    uint64_t mask = MASK;
+    size_t n_found = 0;
+    size_t run = 0;
+    __asm__ volatile("" : "+r"(mask));
+    for (size_t i = 0; i < n; i++) {
+        run = (words[i] ^ mask) == (CANARY ^ MASK) ? run + 1 : 0;
+        n_found += run == RUN_WORDS;
+    }
+    return n_found;
+}
+
+#define LARGEST_MAPPING (1ull << 36) /* a sanitizer's shadow is larger */
+#define CHUNK_BYTES 4096u
+
+static size_t count_in_mapping(int memory, uint64_t start, uint64_t end)
+{
+    static uint64_t chunk[CHUNK_BYTES / sizeof(uint64_t)];
+    size_t n_found = 0;
+    for (uint64_t at = start; at < end; at += CHUNK_BYTES)
+        if (pread(memory, chunk, CHUNK_BYTES, (off_t)at) == CHUNK_BYTES)
+            n_found += count_canaries(chunk, CHUNK_BYTES / sizeof(uint64_t));
+    memset(chunk, 0, sizeof(chunk));
+    return n_found;
+}
+
+/* Canaries in mappings that a core has ([0]), and in those that are left out of it ([1]). */
+static void count_everywhere(size_t n_found[2])
+{
+    char line[512];
+    uint64_t start = 0;
+    uint64_t end = 0;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    assert_true(maps != NULL && memory >= 0);
+    n_found[0] = n_found[1] = 0;
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        uint64_t first;
+        uint64_t last;
+        char rights[8];
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &first, &last, rights) == 3) {
+            start = first;
+            end = last;
+        } else if (strncmp(line, "VmFlags:", 8) == 0 && end - start < LARGEST_MAPPING) {
+            n_found[strstr(line, " dd") != NULL] += count_in_mapping(memory, start, end);
+        }
+    }
+    close(memory);
+    fclose(maps);
+}
+
+/* A file of the guest's is not there either; copies of messages on the heap are. */
+static void test_no_guest_memory_and_no_snapshot_would_be_in_a_core(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    size_t n_found[2];
+    mote_sandbox *sandbox = open_keeper();
+    fill_with_canary(sandbox);
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    count_everywhere(n_found);
+    assert_int_equal(n_found[0], 0);
+    assert_true(n_found[1] > 0);
+    mote_sandbox_destroy(sandbox);
+}
+
+static char core_folder[] = "/tmp/mote-core-XXXXXX";
+static const char marker[] = "this is the host's own, and belongs in a core";
+
+static int dies_with_a_core(void)
+{
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    mote_sandbox *sandbox = NULL;
+    mote_error err;
+    const mote_value masked = mote_u64(CANARY ^ MASK);
+    char *kept = strdup(marker);
+    if (kept == NULL || chdir(core_folder) != 0 || setrlimit(RLIMIT_CORE, &all) != 0)
+        return 1;
+    if (mote_sandbox_create(image, for_test(NULL), &sandbox, &err) != MOTE_OK ||
+        mote_sandbox_evolve(sandbox, NULL, NULL, &err) != MOTE_OK ||
+        mote_call(sandbox, "Fill", &masked, 1, MOTE_TYPE_VOID, NULL, &err) != MOTE_OK ||
+        mote_sandbox_push(sandbox, &err) != MOTE_OK)
+        return 2;
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+/* The core in the folder, mapped; NULL where none was written. */
+static void *map_core(size_t *len_bytes)
+{
+    struct dirent *entry;
+    void *core = NULL;
+    DIR *folder = opendir(core_folder);
+    assert_non_null(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        struct stat about;
+        if (strncmp(entry->d_name, "core", 4) != 0)
+            continue;
+        int fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC);
+        assert_int_equal(fstat(fd, &about), 0);
+        *len_bytes = (size_t)about.st_size;
+        core = mmap(NULL, *len_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        assert_ptr_not_equal(core, MAP_FAILED);
+        close(fd);
+        unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    closedir(folder);
+    rmdir(core_folder);
+    return core;
+}
+
+/* A host function that crashes ends the host, with a core that can be shown to others. */
+static void test_a_core_has_the_host_and_not_the_guest(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    size_t len_bytes = 0;
+    if (UNDER_SANITIZERS)
+        return; /* they switch cores off, and the test before this one looks at the same */
+    image = open_image(KEEPER);
+    assert_non_null(mkdtemp(core_folder));
+    assert_int_equal(in_child(dies_with_a_core), 100 + SIGABRT);
+    mote_image_unref(image);
+    void *core = map_core(&len_bytes);
+    if (core == NULL) {
+        print_message("no core was written here: /proc/sys/kernel/core_pattern\n");
+        return;
+    }
+    assert_non_null(memmem(core, len_bytes, marker, sizeof(marker)));
+    assert_int_equal(count_canaries(core, len_bytes / sizeof(uint64_t)), 0);
+    munmap(core, len_bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_function_says_forked_in_a_child),
+        cmocka_unit_test(test_a_child_that_writes_guest_memory_harms_itself),
+        cmocka_unit_test(test_a_child_may_exit_by_exit),
+        cmocka_unit_test(test_an_executed_program_has_none_of_our_descriptors),
+        cmocka_unit_test(test_programs_are_executed_while_calls_run),
+        cmocka_unit_test(test_a_sandbox_goes_on_after_rights_are_given_up),
+        cmocka_unit_test(test_an_unloaded_library_goes_on),
+        cmocka_unit_test(test_no_guest_memory_and_no_snapshot_would_be_in_a_core),
+        cmocka_unit_test(test_a_core_has_the_host_and_not_the_guest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
