@@ -105,10 +105,10 @@ static void test_min_sizes(void **state)
 static void test_any_value_is_kept_or_raised(void **state)
 {
     (void)state;
-    srand(1);
+    srandom(1);
     for (int n = 0; n < 1000; n++)
         for (size_t i = 0; i < N_SETTINGS; i++) {
-            uint64_t value = 1 + (unsigned)rand() % MT_MAX_ERROR_BUFFER_BYTES;
+            uint64_t value = 1 + (uint64_t)random() % MT_MAX_ERROR_BUFFER_BYTES;
             uint64_t wanted = value > settings[i].minimum ? value : settings[i].minimum;
             assert_int_equal(made_of(&settings[i], value), wanted);
         }

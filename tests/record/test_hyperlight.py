@@ -10,6 +10,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "scripts"))
 
 # pylint: disable=wrong-import-position
+import check_catalogue  # noqa: E402
 import check_hyperlight  # noqa: E402
 import tree  # noqa: E402
 
@@ -65,6 +66,16 @@ def test_tests_that_are_not_there_are_found():
     assert check_hyperlight.check_tests(text) == [
         "docs/hyperlight.md: no test tests/record/script_test.c::test_no_such"
     ]
+
+
+def test_tests_that_the_readme_names_are_there():
+    text = tree.read(Path("tests/record/README.md"))
+    names = [
+        (path if "/" in path else f"tests/record/{path}", name)
+        for path, name in check_catalogue.TEST.findall(text)
+    ]
+    assert len(names) > 60
+    assert [n for n in names if not check_catalogue.is_test(*n)] == []
 
 
 NINJA = (
