@@ -518,6 +518,52 @@ static void test_wrong_calls_are_refused_with_the_records_texts(void **state)
     assert_error(4, "Gree");
 }
 
+/* The host exception region lies at the page behind the definitions. */
+static _Alignas(4096) struct {
+    uint8_t definitions[4096];
+    uint32_t len_bytes;
+    char json[4092];
+} described;
+
+MOTEG_FUNCTION(str, ReadFailure)
+{
+    moteg_host_failure failure;
+    if (!mt_host_failure_read(&failure))
+        return "none";
+    return moteg_format("%d|%llu|%s|%s", (int)failure.kind, (unsigned long long)failure.code,
+                        failure.function, failure.message);
+}
+
+static void assert_failure(const char *json, size_t len_bytes, const char *text)
+{
+    described.len_bytes = (uint32_t)len_bytes;
+    memset(described.json, 'x', sizeof(described.json));
+    memcpy(described.json, json, len_bytes);
+    struct mt_wire_value result = run("ReadFailure", 0, NULL);
+    assert_str(&result, text);
+}
+
+static void test_the_hosts_exception_is_read(void **state)
+{
+    (void)state;
+    static const char whole[] = "{\"message\":\"a \\\"code\\\":9 \\\\ \\u000ab\",\"source\":\"F\","
+                                "\"code\":18446744073709551615,\"status\":73}";
+    mt_peb.host_definitions = (uint64_t)(uintptr_t)&described;
+    mt_peb.host_definitions_bytes = 4000;
+    assert_failure(whole, sizeof(whole) - 1, "73|18446744073709551615|F|a \"code\":9 \\ \nb");
+    assert_failure("", 0, "none");
+    assert_failure("{}", 2, "0|0||");
+    assert_failure("{\"message\":\"\",\"source\":\"\",\"code\":0,\"status\":9}", 51, "9|0||");
+    /* Wherever it is cut, nothing behind it is read. */
+    for (size_t n = 1; n < sizeof(whole) - 1; n++) {
+        described.len_bytes = (uint32_t)n;
+        memset(described.json, '"', sizeof(described.json));
+        memcpy(described.json, whole, n);
+        run("ReadFailure", 0, NULL);
+        assert_int_equal(guest_error[0], 0);
+    }
+}
+
 static void test_an_error_fits_its_buffer(void **state)
 {
     (void)state;
@@ -727,6 +773,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_call_for_another_result_is_refused, reset),
         cmocka_unit_test_setup(test_functions_are_registered_at_run_time, reset),
         cmocka_unit_test_setup(test_the_fallback_takes_what_nobody_else_does, reset),
+        cmocka_unit_test_setup(test_the_hosts_exception_is_read, reset),
         cmocka_unit_test_setup(test_an_error_fits_its_buffer, reset),
         cmocka_unit_test_setup(test_a_result_fits_or_is_an_error, reset),
         cmocka_unit_test_setup(test_records_travel_with_the_result, reset),

@@ -379,6 +379,20 @@ static void test_a_host_functions_failure_ends_the_call(void **state)
     close_guest(sandbox);
 }
 
+/* The Rust library looks the function up in what the host has described, and does not call. */
+static void test_a_missing_host_function_is_an_error(void **state)
+{
+    (void)state;
+    NEEDS_GUESTS();
+    const mote_value args[] = {mote_i32(1), mote_i32(2)};
+    mote_sandbox *sandbox = open_sandbox(SIMPLE, NULL);
+    assert_status(call(sandbox, "Add", args, 2, MOTE_TYPE_I32, NULL),
+                  IS_RUST ? MOTE_E_GUEST_ERROR : MOTE_E_HOST_FUNCTION_UNKNOWN);
+    if (IS_RUST)
+        assert_non_null(strstr(last_error.message, "HostAdd"));
+    close_guest(sandbox);
+}
+
 /* A record and a host call above the call and below its result. */
 static void test_the_buffers_are_stacks(void **state)
 {
@@ -589,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_printf_does_not_fill_the_input_buffer),
         cmocka_unit_test(test_the_host_is_called_back),
         cmocka_unit_test(test_a_host_functions_failure_ends_the_call),
+        cmocka_unit_test(test_a_missing_host_function_is_an_error),
         cmocka_unit_test(test_the_buffers_are_stacks),
         cmocka_unit_test(test_the_host_says_which_records_are_sent),
         cmocka_unit_test(test_a_record_names_a_source_of_its_own),
