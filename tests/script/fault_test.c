@@ -270,6 +270,9 @@ static void test_hlt_does_not_finish_a_mote_guest(void **state)
     (void)state;
     struct guest guest;
     guest_ready(&guest, GUEST_MOTE, NULL);
+    /* Not even where there would be a result. */
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
     guest_fault(&guest, 13, 0, 0, guest_code(&guest, GUEST_HLT));
     assert_error(guest_echo(&guest), MOTE_E_NO_RESULT);
     assert_state(&guest, MOTE_SANDBOX_POISONED);

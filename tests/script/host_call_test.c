@@ -2,8 +2,12 @@
 /* Host calls: every type both ways, and everything that can be wrong with one. */
 #include "tests/script/fixture.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static mote_status echo(void *context, const mote_value *args, size_t n_args, mote_value *result,
                         mote_error *err)
@@ -164,6 +168,32 @@ static void test_host_calls_in_init_need_leave(void **state)
     }
 }
 
+/* ---- What the host can do wrong ---- */
+
+static void test_functions_whose_descriptions_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    char name[80];
+    int n_calls = 0;
+    struct guest guest;
+    mote_host_function function = {.name = name, .fn = echo, .context = &n_calls};
+    mote_status status = MOTE_OK;
+    size_t n = 0;
+    guest_open(&guest, GUEST_01, NULL);
+    for (; n < 100 && status == MOTE_OK; n++) {
+        snprintf(name, sizeof(name), "AHostFunctionWhoseNameIsRatherLongSoThatFewerAreNeeded%zu",
+                 n);
+        function.returns = MOTE_TYPE_VOID;
+        status = mote_sandbox_register(guest.sandbox, &function, &last_error);
+    }
+    assert_error(status, MOTE_E_DEFINITIONS_FULL);
+    assert_in_range(n, 20, 60);                     /* of about 100 bytes each, in 4 KiB */
+    assert_int_equal(guest.sandbox->registry.n, n); /* HostPrint too, and not the last one */
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_close(&guest);
+}
+
 /* ---- What the guest can do wrong ---- */
 
 struct wrong_call {
@@ -171,20 +201,21 @@ struct wrong_call {
     size_t n_params;
     const struct mt_wire_value *params;
     mote_status wanted;
+    const char *text; /* a part of the error's */
 };
 
 static void test_wrong_host_calls_poison_and_reach_no_function(void **state)
 {
     (void)state;
     static const struct wrong_call wrong[] = {
-        {"G", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
-        {"f", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
-        {"FF", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
-        {"\x1B]0;", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN},
-        {"F", 0, NULL, MOTE_E_HOST_FUNCTION_ARGUMENTS},
-        {"F", 2, values, MOTE_E_HOST_FUNCTION_ARGUMENTS},
-        {"F", 1, &values[1], MOTE_E_HOST_FUNCTION_ARGUMENTS},
-        {"F", 1, &values[6], MOTE_E_HOST_FUNCTION_ARGUMENTS},
+        {"G", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN, "G"},
+        {"f", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN, "f"},
+        {"FF", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN, "FF"},
+        {"\x1B]0;", 1, &values[0], MOTE_E_HOST_FUNCTION_UNKNOWN, "\\x1b]0;"},
+        {"F", 0, NULL, MOTE_E_HOST_FUNCTION_ARGUMENTS, "takes 1 arguments and got 0"},
+        {"F", 2, values, MOTE_E_HOST_FUNCTION_ARGUMENTS, "takes 1 arguments and got 2"},
+        {"F", 1, &values[1], MOTE_E_HOST_FUNCTION_ARGUMENTS, "is i32 and got u32"},
+        {"F", 1, &values[6], MOTE_E_HOST_FUNCTION_ARGUMENTS, "is i32 and got str"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct guest guest;
@@ -194,6 +225,7 @@ static void test_wrong_host_calls_poison_and_reach_no_function(void **state)
         guest_out(&guest, MT_PORT_CALL, 0);
         assert_error(call_i32(&guest), wrong[i].wanted);
         assert_string_equal(last_error.function, wrong[i].name);
+        assert_non_null(strstr(last_error.text, wrong[i].text));
         assert_int_equal(n_calls, 0);
         assert_state(&guest, MOTE_SANDBOX_POISONED);
         guest_close(&guest);
@@ -244,7 +276,49 @@ static void test_a_message_that_is_no_host_call_poisons(void **state)
     assert_int_equal(n_calls, 0);
 }
 
+static void test_a_malformed_host_call_is_not_looked_at(void **state)
+{
+    (void)state;
+    const uint32_t message[] = {12, 0, 0, 0}; /* no root */
+    int n_calls = 0;
+    struct guest guest;
+    open_with(&guest, echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    guest_push(&guest, message, sizeof(message));
+    guest_out(&guest, MT_PORT_CALL, 0);
+    assert_error(call_i32(&guest), MOTE_E_PROTOCOL);
+    assert_string_equal(last_error.protocol_field, "root");
+    assert_int_equal(n_calls, 0);
+    guest_close(&guest);
+}
+
 /* ---- What the host function can do wrong ---- */
+
+/* Standard output takes nothing; more text than any buffer of it holds. */
+static void test_a_print_that_cannot_be_written_fails(void **state)
+{
+    (void)state;
+    static uint8_t bytes[12000];
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {bytes, sizeof(bytes)}};
+    struct guest guest;
+    memset(bytes, 'x', sizeof(bytes));
+    guest_ready(&guest, GUEST_01, NULL);
+    guest_push_call(&guest, "HostPrint", &text, 1);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(kept >= 0 && full >= 0);
+    assert_true(dup2(full, STDOUT_FILENO) >= 0);
+    mote_status status = call_i32(&guest);
+    __fpurge(stdout);
+    clearerr(stdout);
+    assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+    close(kept);
+    close(full);
+    assert_error(status, MOTE_E_HOST_FUNCTION);
+    assert_string_equal(last_error.function, "HostPrint");
+    guest_close(&guest);
+}
 
 static mote_status refuse(void *context, const mote_value *args, size_t n_args, mote_value *result,
                           mote_error *err)
@@ -512,9 +586,12 @@ int main(void)
         cmocka_unit_test(test_many_host_calls_take_the_same_place),
         cmocka_unit_test(test_host_print_is_always_there),
         cmocka_unit_test(test_host_calls_in_init_need_leave),
+        cmocka_unit_test(test_functions_whose_descriptions_do_not_fit_are_refused),
         cmocka_unit_test(test_wrong_host_calls_poison_and_reach_no_function),
         cmocka_unit_test(test_a_name_with_a_nul_is_not_its_beginning),
         cmocka_unit_test(test_a_message_that_is_no_host_call_poisons),
+        cmocka_unit_test(test_a_malformed_host_call_is_not_looked_at),
+        cmocka_unit_test(test_a_print_that_cannot_be_written_fails),
         cmocka_unit_test(test_a_failing_host_function_ends_the_call),
         cmocka_unit_test(test_a_result_that_is_none_is_the_host_functions_failure),
         cmocka_unit_test(test_a_guest_that_tries_goes_on_and_is_told_why),

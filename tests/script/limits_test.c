@@ -109,6 +109,41 @@ static void test_a_guest_that_waited_has_the_rest_of_its_processor_time(void **s
     guest_close(&guest);
 }
 
+static mote_status use_processor(void *context, const mote_value *args, size_t n_args,
+                                 mote_value *result, mote_error *err)
+{
+    struct guest *guest = context;
+    (void)args, (void)n_args, (void)err;
+    mt_script_set_cpu_time(guest->sandbox->machine, 20 * CPU_LIMIT_NS);
+    *result = mote_i32(1);
+    return MOTE_OK;
+}
+
+/* The limit is the guest's own: what its host functions use does not count. */
+static void test_processor_time_of_a_host_function_is_not_the_guests(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    struct worker worker;
+    const mote_host_function function = {
+        .name = "F", .fn = use_processor, .context = &guest, .returns = MOTE_TYPE_I32};
+    config.cpu_limit_us = CPU_LIMIT_US;
+    guest_open(&guest, GUEST_MOTE, &config);
+    assert_fine(mote_sandbox_register(guest.sandbox, &function, &last_error));
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    mt_script_set_cpu_time(guest.sandbox->machine, 7 * CPU_LIMIT_NS);
+    guest_push_call(&guest, "F", NULL, 0);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_works(&guest, &worker, 21 * CPU_LIMIT_NS - 1);
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
+    guest_done(&guest);
+    assert_fine(guest_echo(&guest));
+    guest_close(&guest);
+}
+
 static void test_the_wall_clock_counts_where_it_is_nearer(void **state)
 {
     (void)state;
@@ -366,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_a_guest_that_does_not_end_is_stopped_at_its_limit),
         cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
         cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
+        cmocka_unit_test(test_processor_time_of_a_host_function_is_not_the_guests),
         cmocka_unit_test(test_the_wall_clock_counts_where_it_is_nearer),
         cmocka_unit_test(test_init_has_its_own_limit),
         cmocka_unit_test(test_signals_that_are_neither_do_not_end_a_call),

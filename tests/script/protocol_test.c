@@ -134,6 +134,19 @@ static void test_short_size_prefixes(void **state)
     }
 }
 
+static void test_a_malformed_result_is_not_looked_at(void **state)
+{
+    (void)state;
+    const uint32_t message[] = {12, 0, 0, 0}; /* no root */
+    struct guest guest;
+    guest_ready(&guest, GUEST_01, NULL);
+    guest_push(&guest, message, sizeof(message));
+    guest_done(&guest);
+    assert_error(call_i32(&guest), MOTE_E_PROTOCOL);
+    assert_string_equal(last_error.protocol_field, "root");
+    guest_close(&guest);
+}
+
 /* Elements that end in each other: each back pointer is judged by itself. */
 static void test_elements_that_overlap(void **state)
 {
@@ -199,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_back_pointers_outside_their_element),
         cmocka_unit_test(test_size_prefixes_past_their_element),
         cmocka_unit_test(test_short_size_prefixes),
+        cmocka_unit_test(test_a_malformed_result_is_not_looked_at),
         cmocka_unit_test(test_elements_that_overlap),
         cmocka_unit_test(test_a_ladder_of_tiny_elements_is_not_climbed),
         cmocka_unit_test(test_the_input_buffers_stack_pointer_is_not_the_hosts),
