@@ -430,15 +430,20 @@ static void test_a_long_error_is_cut_between_characters(void **state)
     for (size_t i = 0; i < 300; i++)
         strcat(text, "\xE2\x82\xAC");
     const mote_value args[] = {mote_u32(77), mote_str(text)};
-    mote_sandbox *sandbox = open_sdk(NULL);
-    assert_status(call(sandbox, "Fail", args, 2, NULL), MOTE_E_GUEST_ERROR);
-    assert_int_equal(last_error.guest_code, 77);
-    size_t len = strlen(last_error.message);
-    assert_in_range(len, 180, 255);
-    assert_int_equal(len % 3, 0);
-    assert_memory_equal(last_error.message, text, len);
-    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
-    mote_sandbox_destroy(sandbox);
+    static const size_t rooms[] = {128, 129, 256, 800};
+    for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+        mote_config config = MOTE_CONFIG_INIT;
+        config.guest_error_bytes = rooms[i];
+        mote_sandbox *sandbox = open_sdk(&config);
+        assert_status(call(sandbox, "Fail", args, 2, NULL), MOTE_E_GUEST_ERROR);
+        assert_int_equal(last_error.guest_code, 77);
+        size_t len = strlen(last_error.message);
+        assert_in_range(len, rooms[i] - 52, rooms[i] - 36);
+        assert_int_equal(len % 3, 0);
+        assert_memory_equal(last_error.message, text, len);
+        assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+        mote_sandbox_destroy(sandbox);
+    }
 }
 
 /* The record's abort had no bound (defect 20). */
