@@ -747,7 +747,11 @@ static void test_a_killed_zygote_takes_its_children_and_is_made_anew(void **stat
     assert_answers(&fixture);
     size_t n_descriptors = count_entries("/proc/self/fd");
     kill(zygote_pid(&fixture), SIGKILL);
-    assert_int_equal(run_on(&fixture).kind, MT_EXIT_DIED);
+    struct mt_exit exit;
+    do
+        exit = run_on(&fixture);
+    while (exit.kind == MT_EXIT_PORT); /* the child dies soon after */
+    assert_int_equal(exit.kind, MT_EXIT_DIED);
     for (int i = 0; i < 2; i++) {
         renew(&fixture);
         assert_answers(&fixture);
