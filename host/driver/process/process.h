@@ -9,13 +9,16 @@
  *   execve() that shares the host's memory, waits for the zygote, and is seen only by waits with
  *   __WALL or __WCLONE. Where a host dies, or calls execve() with sandboxes alive, its keepers end
  *   too; who inherits them - init, a subreaper, the new program - gets a SIGCHLD and has to reap.
+ *   Where nobody does, as under an init that never waits, one zombie a plan is left: no process can
+ *   keep itself from becoming one when its parent has gone.
  * - A child can be signalled only while the host has the user id that it had when the image was
  *   prepared: privileges are dropped before that, not after. A child that cannot be signalled is
  *   refused at creation.
  * - Somebody with the right to do so can stop a child (SIGSTOP) or kill it from outside. A killed
  *   child is an exit; a stopped one is waited for until the time limit if that is near, and as
  *   long as it is stopped if not.
- * - Two numbers, uretprobe and uprobe, are kept from all filters: the kernel raises SIGILL itself.
+ * - Two numbers, uretprobe and uprobe, are kept from all filters: the kernel raises SIGILL itself,
+ *   or lets them fail.
  * - The vsyscall page is in every process; what is called there passes the filter.
  * - The facts of an exit are the guest's word: a guest may forge a fault of its own, as it may
  *   provoke one.
