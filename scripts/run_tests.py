@@ -26,8 +26,9 @@ DETAIL_LINES = 60
 # Tests of behaviour, which run on every driver: on kvm, and again on these. A sanitizer that follows
 # threads cannot follow the process driver's children.
 EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
-                "hostile_oddities_test", "hostile_fork_test", "hostile_leaks_test",
-                "hostile_restore_test", "inject_test", "record_*_c_test",
+                "hostile_oddities_test", "hostile_concurrency_test", "hostile_fork_test",
+                "hostile_host_functions_test", "hostile_leaks_test", "hostile_restore_test",
+                "inject_test", "record_*_c_test",
                 "record_*_rust_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
 # What a skip's reason names that is for want of hardware virtualisation.

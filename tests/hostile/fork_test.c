@@ -446,22 +446,36 @@ static void test_no_guest_memory_and_no_snapshot_would_be_in_a_core(void **state
 static char core_folder[] = "/tmp/mote-core-XXXXXX";
 static const char marker[] = "this is the host's own, and belongs in a core";
 
+static mote_status crash(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                         mote_error *err)
+{
+    (void)context, (void)args, (void)n_args, (void)result, (void)err;
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
 static int dies_with_a_core(void)
 {
+    static const mote_host_function function = {.name = "Ask",
+                                                .fn = crash,
+                                                .returns = MOTE_TYPE_I32,
+                                                .n_params = 1,
+                                                .params = {MOTE_TYPE_I32}};
     const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    const mote_value masked = mote_u64(CANARY ^ MASK);
+    const mote_value one = mote_i32(1);
     mote_sandbox *sandbox = NULL;
     mote_error err;
-    const mote_value masked = mote_u64(CANARY ^ MASK);
     char *kept = strdup(marker);
     if (kept == NULL || chdir(core_folder) != 0 || setrlimit(RLIMIT_CORE, &all) != 0)
         return 1;
     if (mote_sandbox_create(image, for_test(NULL), &sandbox, &err) != MOTE_OK ||
+        mote_sandbox_register(sandbox, &function, &err) != MOTE_OK ||
         mote_sandbox_evolve(sandbox, NULL, NULL, &err) != MOTE_OK ||
         mote_call(sandbox, "Fill", &masked, 1, MOTE_TYPE_VOID, NULL, &err) != MOTE_OK ||
         mote_sandbox_push(sandbox, &err) != MOTE_OK)
         return 2;
-    signal(SIGABRT, SIG_DFL);
-    abort();
+    return 3 + (int)mote_call(sandbox, "AskHost", &one, 1, MOTE_TYPE_I32, NULL, &err);
 }
 
 /* The core in the folder, mapped; NULL where none was written. */
