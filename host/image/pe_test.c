@@ -170,6 +170,28 @@ static void test_a_file_may_have_no_relocations(void **state)
     assert_relocations(&maker, 0);
 }
 
+/* Up to the byte before the blocks, and from the byte behind them on. */
+static void test_places_beside_the_relocations_are_relocated(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    const uint64_t address = PE_MAKER_BASE + PE_MAKER_CODE;
+    uint8_t *section = (uint8_t *)&maker + PE_MAKER_OFFSET(blocks);
+    pe_maker_fill(&maker);
+    maker.sections[PE_MAKER_S_RELOCATIONS].virtual_bytes = 0x100;
+    maker.directories[MT_PE_RELOCATION] =
+        (struct mt_pe_directory){PE_MAKER_RELOCATIONS + 8, sizeof(struct mt_pe_block) + 4};
+    memset(maker.blocks, 0, sizeof(maker.blocks));
+    const struct mt_pe_block block = {PE_MAKER_RELOCATIONS, sizeof(block) + 4};
+    const uint16_t entries[2] = {MT_PE_RELOCATION_DIR64 << 12 | 0,
+                                 MT_PE_RELOCATION_DIR64 << 12 | (8 + sizeof(block) + 4)};
+    memcpy(section, &address, sizeof(address));
+    memcpy(section + 8, &block, sizeof(block));
+    memcpy(section + 8 + sizeof(block), entries, sizeof(entries));
+    memcpy(section + 8 + sizeof(block) + 4, &address, sizeof(address));
+    assert_relocations(&maker, 2);
+}
+
 static void test_a_block_may_be_empty(void **state)
 {
     (void)state;
@@ -497,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_the_files_bytes_and_zeroes),
         cmocka_unit_test(test_dir64_relocations_follow_the_load_address),
         cmocka_unit_test(test_a_file_may_have_no_relocations),
+        cmocka_unit_test(test_places_beside_the_relocations_are_relocated),
         cmocka_unit_test(test_a_block_may_be_empty),
         cmocka_unit_test(test_sections_that_share_a_page_get_the_union_of_their_rights),
         cmocka_unit_test(test_pages_between_sections_have_no_rights),
