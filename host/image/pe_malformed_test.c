@@ -259,6 +259,12 @@ static const struct bad bad_relocations[] = {
     ONE(pointer, PE_MAKER_BASE + PE_MAKER_END + 1, RELOCATION, "relocated address"),
     ONE(pointer, 0, RELOCATION, "relocated address"),
     ONE(pointer, LAST_U64, RELOCATION, "relocated address"),
+    /* In zeroed memory: the offset is where the section's bytes in the file end. */
+    {{SET(blocks[1].entries[0], DIR64(0x300))},
+     RELOCATION,
+     "relocated address",
+     0,
+     PE_MAKER_OFFSET(pointer) + 512},
     ONE(table[0], PE_MAKER_BASE + LAST_U32, RELOCATION, "relocated address"),
 };
 

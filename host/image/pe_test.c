@@ -291,6 +291,12 @@ static void test_a_section_without_a_place_in_the_file_is_zeroed(void **state)
     static const uint8_t zeroes[0x1000];
     assert_memory_equal(image.memory + PE_MAKER_ZERO, zeroes, 0x1000);
     mt_image_fini(&image);
+    /* One that takes no bytes may say any place. */
+    maker.sections[PE_MAKER_S_ZERO].raw_bytes = 0;
+    maker.sections[PE_MAKER_S_ZERO].raw_at = 0xFFFFFFF7;
+    parse(&maker, &image);
+    assert_memory_equal(image.memory + PE_MAKER_ZERO, zeroes, 0x1000);
+    mt_image_fini(&image);
 }
 
 static void test_alignments_up_to_2_mib(void **state)
