@@ -403,6 +403,7 @@ class Outcome:
     uncompiled: list = field(default_factory=list)
     survivors: list = field(default_factory=list)
     undecided: list = field(default_factory=list)
+    left_out: int = 0  # for want of time
 
 
 def verdict_on(mutant, killed_by, known, outcome):
@@ -424,6 +425,10 @@ def work(workshop, jobs, files, known, arguments, outcome, lock):
         except queue.Empty:
             return
         started = time.monotonic()
+        if arguments.until is not None and started > arguments.until:
+            with lock:
+                outcome.left_out += 1
+            continue
         expected = mutant.identity() in known
         try:
             killed_by = workshop.attempt(mutant, files[mutant.path], arguments.all and not expected)
@@ -460,7 +465,10 @@ def report(outcome, known, tried):
     for mutant, reason in outcome.undecided:
         print(f"no verdict: {mutant.identity()}: {reason.splitlines()[0]}")
     undecided = len(outcome.uncompiled) + len(outcome.undecided)
-    untried = len(tried) - outcome.killed - len(outcome.survivors) - undecided
+    if outcome.left_out:
+        print(f"left out for want of time: {outcome.left_out}")
+    decided = outcome.killed + len(outcome.survivors) + undecided
+    untried = len(tried) - decided - outcome.left_out
     if untried:
         print(f"not tried: {untried}, since a worker ended early")
     failed = len(unexpected) + undecided + untried
@@ -489,6 +497,8 @@ def main():
     parser.add_argument("--count", type=int, metavar="N", help="so many, chosen by the seed")
     parser.add_argument("--seed", default="", help="what chooses them, such as a commit's hash")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at once")
+    parser.add_argument("--seconds", type=int, metavar="N",
+                        help="begin no mutant after so long; those are skipped")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the mutants and try none")
     parser.add_argument("--all", action="store_true",
                         help="try unexpected survivors on every other C test")  # fmt: skip
@@ -505,6 +515,7 @@ def main():
             print(mutant.identity())
         return 0
     started = time.monotonic()
+    arguments.until = None if arguments.seconds is None else started + arguments.seconds
     workshops = prepare_workshops(arguments, files)
     print(f"{len(mutants)} mutants; prepared in {time.monotonic() - started:.0f} s")
     jobs, outcome, lock = queue.Queue(), Outcome(), threading.Lock()
@@ -520,8 +531,9 @@ def main():
         thread.join()
     failed = report(outcome, known, mutants)
     print(f"took {time.monotonic() - started:.0f} s")
-    print(f"{len(mutants) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    passed = len(mutants) - failed - outcome.left_out
+    print(f"{passed} passed, {failed} failed, {outcome.left_out} skipped")
+    return 1 if failed or passed == 0 else 0
 
 
 if __name__ == "__main__":

@@ -210,6 +210,14 @@ def test_a_test_that_others_ended_is_no_verdict(tmp_path):
             run(f"kill -{signal} $$")
 
 
+def test_what_there_was_no_time_for_is_told(capsys):
+    outcome = mutants.Outcome(killed=len(found()) - 3, left_out=3)
+    assert mutants.report(outcome, {}, found()) == 0
+    printed = capsys.readouterr().out
+    assert "left out for want of time: 3\n" in printed
+    assert "not tried" not in printed
+
+
 def test_a_mutant_without_a_verdict_fails(capsys):
     one = found()[0]
     outcome = mutants.Outcome(killed=len(found()) - 1, undecided=[(one, "no space\nmore")])
