@@ -355,9 +355,9 @@ static void save_exits(void)
 /* Operations of fuzz_restores.c: which, whose, where, value. */
 static void save_restores(void)
 {
-    static const uint8_t life[] = {0, 0, 5, 1, 3, 0, 0, 0, 0, 0, 5, 2, 2, 0, 0, 7,
-                                   6, 0, 0, 0, 0, 0, 9, 3, 6, 0, 0, 0, 4, 0, 0, 0,
-                                   8, 0, 0, 0, 7, 0, 0, 0, 7, 0, 0, 0};
+    static const uint8_t life[] = {0, 0, 5, 1, 3, 0, 0, 0, 0, 0, 5, 2, 2, 0, 0,
+                                   7, 6, 0, 0, 0, 0, 0, 9, 3, 6, 0, 0, 0, 4, 0,
+                                   0, 0, 8, 0, 0, 0, 7, 0, 0, 0, 7, 0, 0, 0};
     static const uint8_t two[] = {3, 0, 0, 0, 4, 1, 0, 0, 0, 1, 6, 1, 3, 3, 0, 0,
                                   9, 1, 0, 2, 4, 2, 0, 0, 4, 3, 0, 0, 2, 1, 0, 1};
     save("restores", "life", life, sizeof(life));
