@@ -18,7 +18,7 @@ CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test")
 def parts(build):
     """(name, command, environment) of each part."""
     support, guests = build / "tests/support", build / "guests"
-    yield "lives, calls and cancels", [support / "soak", guests / "hello.elf"], {}
+    yield "lives, calls, restores and cancels", [support / "soak", guests / "hello.elf"], {}
     for driver in "kvm", "process":
         command = [support / "lateness", "--driver", driver, guests / "hostile.elf"]
         yield f"endless loops ({driver})", command, {}

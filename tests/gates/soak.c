@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many lives, calls and cancels in one process: resident memory, descriptors, mappings and threads
- * must be afterwards what they were, and no cancel may reach a call that began after it. */
+/* Many lives, calls, restores, failures and cancels in one process: resident memory, descriptors,
+ * mappings and threads must be afterwards what they were, each restore must be whole, and no cancel
+ * may reach a call that began after it. */
 #include "tests/gates/usage.h"
 
 #include <mote/mote.h>
@@ -21,10 +22,13 @@
 
 enum { PATIENCE_US = 10000000, N_REPORTS = 10, MAX_WARM_UP = 1000 };
 enum { CANCEL_GAP_US = 150, CALL_GAP_US = 30, SPIN_EVERY = 16 };
+enum { HEAP_BYTES = 4 << 20, MOST_TOUCHED_BYTES = 1 << 20, BRIEF_LIMIT_US = 500, BRIEF_EVERY = 50 };
 
 struct settings {
     long rounds;
     long calls;
+    long resets;
+    long failures;
     long cancels;
     const char *spoil; /* what to leak on purpose */
     mote_config config;
@@ -143,6 +147,110 @@ static void do_calls(const struct settings *settings, long n)
         sandbox = start(settings);
     for (long i = 0; i < n; i++)
         require(call(sandbox, i % 2 == 0 ? "Nothing" : "HostNothing", &err), &err, "call");
+    spoil(settings->spoil);
+}
+
+/* ---- Restores ---- */
+
+static unsigned next_random(unsigned long *state);
+
+/* A sandbox with a snapshot, after which its guest has counted to nothing. */
+static mote_sandbox *start_evolved(const struct settings *settings, uint64_t limit_us)
+{
+    mote_sandbox *sandbox = NULL;
+    mote_error err;
+    mote_config config = settings->config;
+    config.heap_bytes = HEAP_BYTES;
+    config.time_limit_us = limit_us;
+    require(mote_sandbox_create(settings->image, &config, &sandbox, &err), &err, "create");
+    require(mote_sandbox_evolve(sandbox, NULL, NULL, &err), &err, "evolve");
+    return sandbox;
+}
+
+/* The guest counts how often it was asked: once, if all was brought back. */
+static void require_first_count(mote_sandbox *sandbox)
+{
+    mote_value result;
+    mote_error err;
+    require(mote_call_reset(sandbox, "Count", NULL, 0, MOTE_TYPE_I64, &result, &err), &err,
+            "count");
+    if (result.as.i64 == 1)
+        return;
+    printf("soak: after a restore the guest counts %lld\n", (long long)result.as.i64);
+    exit(1);
+}
+
+/* Calls that touch from nothing to a mebibyte of heap, and count; each is undone. */
+static void do_resets(const struct settings *settings, long n)
+{
+    static mote_sandbox *sandbox;
+    static unsigned long random = 3;
+    mote_error err;
+    if (sandbox == NULL)
+        sandbox = start_evolved(settings, PATIENCE_US);
+    for (long i = 0; i < n; i += 2) {
+        unsigned order = next_random(&random) % 21;
+        const mote_value len_bytes = mote_u64(next_random(&random) & ((1u << order) - 1));
+        require(mote_call_reset(sandbox, "Allocate", &len_bytes, 1, MOTE_TYPE_U64, NULL, &err),
+                &err, "allocate");
+        require_first_count(sandbox);
+    }
+    spoil(settings->spoil);
+}
+
+struct misdeed {
+    const char *function;
+    size_t n_args;
+    mote_value args[2];
+    mote_status status;
+};
+
+/* One failure: of a call that resets, or of one that poisons and is restored after. */
+static void fail_and_restore(mote_sandbox *sandbox, const struct misdeed *misdeed, bool resets)
+{
+    mote_error err;
+    mote_status status = (resets ? mote_call_reset : mote_call)(
+        sandbox, misdeed->function, misdeed->args, misdeed->n_args, MOTE_TYPE_ANY, NULL, &err);
+    if (status != misdeed->status) {
+        printf("soak: %s: %s: %s\n", misdeed->function, mote_status_name(status), err.text);
+        exit(1);
+    }
+    if (!resets)
+        require(mote_sandbox_restore(sandbox, NULL, &err), &err, "restore");
+    /* A brief limit may pass before a guest has counted. */
+    if (status != MOTE_E_TIME_LIMIT)
+        require_first_count(sandbox);
+}
+
+static void do_failures(const struct settings *settings, long n)
+{
+    const struct misdeed misdeeds[] = {
+        {.function = "Crash", .status = MOTE_E_GUEST_FAULT},
+        {"Abort", 2, {mote_u32(13), mote_str("as asked")}, MOTE_E_GUEST_ABORT},
+        {"Fail", 2, {mote_i32(77), mote_str("as asked")}, MOTE_E_GUEST_ERROR},
+        {"Divide", 2, {mote_i32(1), mote_i32(0)}, MOTE_E_GUEST_FAULT},
+        {.function = "Recurse", .status = MOTE_E_GUEST_FAULT},
+        {.function = "HostNothing", .status = MOTE_E_HOST_FUNCTION_UNKNOWN},
+        {.function = "NoSuch", .status = MOTE_E_GUEST_ERROR},
+    };
+    static const struct misdeed spin = {.function = "Spin", .status = MOTE_E_TIME_LIMIT};
+    static mote_sandbox *sandbox;
+    static mote_sandbox *brief;
+    static mote_sandbox *witness;
+    static unsigned long random = 4;
+    mote_error err;
+    if (sandbox == NULL) {
+        sandbox = start_evolved(settings, PATIENCE_US);
+        brief = start_evolved(settings, BRIEF_LIMIT_US);
+        witness = start(settings);
+    }
+    for (long i = 0; i < n; i++) {
+        unsigned which = next_random(&random) % (sizeof(misdeeds) / sizeof(misdeeds[0]));
+        bool is_brief = i % BRIEF_EVERY == 0;
+        fail_and_restore(is_brief ? brief : sandbox, is_brief ? &spin : &misdeeds[which],
+                         next_random(&random) % 2 == 0);
+        require(call(witness, "HostNothing", &err), &err, "call of the witness");
+    }
     spoil(settings->spoil);
 }
 
@@ -285,6 +393,7 @@ static bool parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
         {"rounds", required_argument, NULL, 'r'},  {"calls", required_argument, NULL, 'c'},
+        {"resets", required_argument, NULL, 'e'},  {"failures", required_argument, NULL, 'f'},
         {"cancels", required_argument, NULL, 'x'}, {"driver", required_argument, NULL, 'd'},
         {"spoil", required_argument, NULL, 's'},   {0}};
     int option;
@@ -295,6 +404,12 @@ static bool parse(int argc, char **argv, struct settings *settings)
             break;
         case 'c':
             settings->calls = strtol(optarg, NULL, 10);
+            break;
+        case 'e':
+            settings->resets = strtol(optarg, NULL, 10);
+            break;
+        case 'f':
+            settings->failures = strtol(optarg, NULL, 10);
             break;
         case 'x':
             settings->cancels = strtol(optarg, NULL, 10);
@@ -315,20 +430,30 @@ static bool parse(int argc, char **argv, struct settings *settings)
 int main(int argc, char **argv)
 {
     struct settings settings = {
-        .rounds = 200000, .calls = 2000000, .cancels = 100000, .config = MOTE_CONFIG_INIT};
+        .rounds = 200000,
+        .calls = 2000000,
+        .resets = 1000000,
+        .failures = 100000,
+        .cancels = 100000,
+        .config = MOTE_CONFIG_INIT,
+    };
     mote_error err;
     settings.config.time_limit_us = PATIENCE_US;
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!parse(argc, argv, &settings)) {
-        fprintf(stderr, "usage: soak [--rounds N] [--calls N] [--cancels N] [--driver NAME] "
+        fprintf(stderr, "usage: soak [--rounds N] [--calls N] [--resets N] [--failures N] "
+                        "[--cancels N] [--driver NAME] "
                         "[--spoil memory|descriptor|mapping|thread] HELLO-GUEST\n");
         return 2;
     }
     require(mote_image_open(argv[optind], NULL, &settings.image, &err), &err, "open");
     int failed = soak(&settings, "rounds", do_rounds, settings.rounds);
     failed += soak(&settings, "calls", do_calls, settings.calls);
+    failed += soak(&settings, "resets", do_resets, settings.resets);
+    failed += soak(&settings, "failures", do_failures, settings.failures);
     failed += soak(&settings, "cancels", do_cancels, settings.cancels);
-    int n = (settings.rounds > 0) + (settings.calls > 0) + (settings.cancels > 0);
+    int n = (settings.rounds > 0) + (settings.calls > 0) + (settings.resets > 0) +
+            (settings.failures > 0) + (settings.cancels > 0);
     mote_image_unref(settings.image);
     printf("%d passed, %d failed, 0 skipped\n", n - failed, failed);
     return failed > 0 ? 1 : 0;

@@ -41,12 +41,28 @@ def driver(request):
     return request.param
 
 
+NONE = ["--rounds", "0", "--calls", "0", "--resets", "0", "--failures", "0", "--cancels", "0"]
+
+
 def test_lives_calls_and_cancels_leave_nothing_behind(driver):
-    done = soak("--driver", driver, "--rounds", "50", "--calls", "1000", "--cancels", "200")
+    counts = ["--rounds", "50", "--calls", "1000", "--cancels", "200"]
+    done = soak("--driver", driver, *NONE, *counts)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("3 passed, 0 failed, 0 skipped\n")
     hits = [int(n) for n in re.findall(r"(\d+) of \d+ calls were cancelled", done.stdout)]
     assert sum(hits) > 0, "no cancel ever met a call"
+
+
+def test_restores_leave_nothing_behind(driver):
+    done = soak("--driver", driver, *NONE, "--resets", "2000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("1 passed, 0 failed, 0 skipped\n")
+
+
+def test_failures_that_are_restored_leave_nothing_behind(driver):
+    done = soak("--driver", driver, *NONE, "--failures", "500")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("1 passed, 0 failed, 0 skipped\n")
 
 
 def lateness(driver, *arguments):
@@ -99,8 +115,7 @@ def test_a_part_that_counts_nothing_or_dies_has_failed(tmp_path, text, status, w
     ],
 )
 def test_a_leak_is_noticed(driver, leak, what):
-    counts = ["--rounds", "30", "--calls", "0", "--cancels", "0"]
-    done = soak("--driver", driver, *counts, "--spoil", leak)
+    done = soak("--driver", driver, *NONE, "--rounds", "30", "--spoil", leak)
     assert done.returncode == 1
     assert re.search(rf"^rounds: {what} grew from \d+ to \d+$", done.stdout, re.MULTILINE)
     assert done.stdout.endswith("0 passed, 1 failed, 0 skipped\n")
