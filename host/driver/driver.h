@@ -42,6 +42,7 @@ struct mt_cpu {
     uint64_t rip, rflags;
     uint64_t fs_base, gs_base;
     uint64_t vector_len_bytes;
+    uint64_t vector_components; /* that the area has room for: XCR0 of the guest */
     /* XSAVE area in its standard form (SDM volume 1, 13.4) */
     _Alignas(64) uint8_t vector[MT_VECTOR_IMAGE_MAX_BYTES];
 };
@@ -139,6 +140,10 @@ struct mt_driver {
     /* Let the next run start from a saved state; of this machine, or of another of the same plan.
      * cpu is not needed any more when it returns. */
     mote_status (*load)(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
+
+    /* Read the virtual CPU as it was at the last exit, whatever that was. For people: what cannot
+     * be told is 0. */
+    void (*inspect)(struct mt_machine *machine, struct mt_cpu *out);
 
     /* Processor time that the guest has had, by a clock that stands still while it does not run;
      * on some drivers its host functions run on the same clock. */

@@ -172,7 +172,7 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
         status = check_guest_error(sandbox, "", err);
     if (status == MOTE_OK)
         status = take_dispatch(sandbox, err);
-    mt_run_end(&run, status);
+    mt_run_end(&run, status, err);
     return status;
 }
 
@@ -245,6 +245,6 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
         status = check_guest_error(sandbox, function, err);
     if (status == MOTE_OK)
         status = read_result(sandbox, returns, result, err);
-    mt_run_end(&run, status);
+    mt_run_end(&run, status, err);
     return status;
 }

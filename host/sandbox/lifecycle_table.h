@@ -30,7 +30,8 @@
     X(TAKE, "mote_snapshot_take", SAME, STATE, OK, POISONED, POISONED, OK, SPENT) \
     X(PUSH, "mote_sandbox_push", SAME, STATE, OK, POISONED, POISONED, STATE, SPENT) \
     X(POP, "mote_sandbox_pop", READY, STATE, OK, OK, POISONED, STATE, SPENT) \
-    X(RESTORE, "mote_sandbox_restore", READY, OK, OK, OK, POISONED, STATE, SPENT)
+    X(RESTORE, "mote_sandbox_restore", READY, OK, OK, OK, POISONED, STATE, SPENT) \
+    X(DUMP, "mote_sandbox_dump", SAME, OK, OK, OK, OK, OK, OK)
 
 enum mt_operation {
 #define MT_OPERATION_ENUM(operation, ...) MT_OPERATION_##operation,

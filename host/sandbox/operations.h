@@ -31,6 +31,9 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
                                 size_t n_args, mote_type asked, mote_value *result,
                                 mote_error *err);
 
+/* Write a core file of the guest. */
+mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error *err);
+
 /* Tell the guest which host functions it may call, in a region that it can only read. Changes
  * nothing when they do not fit: MOTE_E_DEFINITIONS_FULL. */
 mote_status mt_sandbox_publish_definitions(mote_sandbox *sandbox, mote_error *err);

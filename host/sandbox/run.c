@@ -45,6 +45,7 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *
         return status;
     sandbox->stats.last_exits = 0;
     sandbox->stats.last_host_calls = 0;
+    sandbox->last_fault.kind = MT_EXIT_PORT;
     mt_guard_start(&sandbox->guard);
     return MOTE_OK;
 }
@@ -69,13 +70,15 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
     return is_lost ? MOTE_SANDBOX_DEAD : MOTE_SANDBOX_POISONED;
 }
 
-void mt_run_end(struct mt_run *run, mote_status status)
+void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
 {
     mote_sandbox *sandbox = run->sandbox;
     sandbox->stats.last_wall_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
     sandbox->stats.system_calls = sandbox->driver->n_system_calls(sandbox->machine);
     atomic_store(&sandbox->state, state_after(run, status));
     mt_guard_end(&sandbox->guard);
+    if (mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)
+        mt_sandbox_dump_fault(sandbox, err);
 }
 
 static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_error *err)
@@ -278,8 +281,10 @@ static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, b
 static mote_status answer_fault(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
                                 mote_error *err)
 {
-    if (!mt_fault_is_finish(run->sandbox->template, exit))
+    if (!mt_fault_is_finish(run->sandbox->template, exit)) {
+        run->sandbox->last_fault = *exit;
         return mt_fault_report(run->sandbox, exit, err);
+    }
     if (run->sandbox->image->parsed.facts.abi != MOTE_ABI_HYPERLIGHT_0_1)
         return mt_fail(err, MOTE_E_NO_RESULT, "guest halted at 0x%" PRIx64, exit->fault.rip);
     *is_done = true;
@@ -299,6 +304,7 @@ static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, b
     case MT_EXIT_FAULT:
         return answer_fault(run, exit, is_done, err);
     case MT_EXIT_REFUSED:
+        run->sandbox->last_fault = *exit;
         return mt_fault_report(run->sandbox, exit, err);
     case MT_EXIT_DIED:
         return mt_fail(err, MOTE_E_GUEST_DIED, "%s", exit->died);

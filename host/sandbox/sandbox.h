@@ -14,6 +14,7 @@
  *   settings.c   from mote_config to sizes and limits
  *   template.c   what sandboxes of one image share
  *   snapshot.c   snapshots, and the stack of them
+ *   dump.c       core files
  *   lifecycle_table.c  which operation each state accepts
  */
 #ifndef MOTE_HOST_SANDBOX_SANDBOX_H
@@ -43,6 +44,7 @@ struct mote_sandbox {
     struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
     struct mt_history history;   /* (g) */
+    struct mt_exit last_fault;   /* (g) of the last run; its kind says whether it was one */
     uint64_t dispatch;           /* (g) where a 0.1 guest wants its calls */
     mote_sandbox_stats stats;    /* (g) */
     /* (c): set at creation. (g): belongs to whom the guard let in */
@@ -71,7 +73,10 @@ mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
 mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err);
 /* End a run that was begun: count, and set the state that it leaves behind. The guard stays
  * claimed. */
-void mt_run_end(struct mt_run *run, mote_status status);
+void mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
+
+/* Write the core file that the settings ask for at a fault. */
+void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err);
 
 /* Give out the top n_records elements of the output buffer, oldest first. elements lists them,
  * topmost first. */

@@ -94,6 +94,7 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
     made.sizes.executable_heap = config->executable_heap;
     made.max_log = config->log_is_set ? config->max_log : MOTE_LOG_ERROR;
     made.single_use = config->single_use;
+    made.dump_path = config->dump_path;
     made.host_calls_in_init = config->host_calls_in_init;
     made.log = config->log;
     made.log_context = config->log_context;

@@ -12,6 +12,7 @@ struct mt_settings {
     uint64_t cancel_wait_us;
     uint64_t cpu_limit_us; /* 0: none */
     bool single_use;
+    const char *dump_path; /* NULL: no core files */
     mote_log_level max_log;
     bool host_calls_in_init;
     mote_log_fn log;

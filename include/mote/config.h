@@ -124,13 +124,16 @@ typedef struct mote_config {
     uint64_t cpu_limit_us;
     size_t max_memory_bytes; /**< of image, buffers, heap and stacks together */
     bool single_use; /**< one call, or one call context, and the sandbox is spent; no snapshots */
+    /** Where a core file of the guest goes when a call or its initialisation ends with an error of
+     * class MOTE_CLASS_GUEST_FAULT; it lives as long as the sandbox. NULL: nowhere. */
+    const char *dump_path;
 } mote_config;
 
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
     { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
-            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false \
+            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL \
     }
 
 #ifdef __cplusplus

@@ -17,6 +17,7 @@
 
 #include <mote/config.h>
 #include <mote/driver.h>
+#include <mote/dump.h>
 #include <mote/error.h>
 #include <mote/host_function.h>
 #include <mote/image.h>

@@ -37,7 +37,7 @@ def test_help_names_every_option(command):
     options = ["--returns TYPE", "--time-limit DURATION", "--cpu-limit DURATION", "--init-limit DURATION", "--heap SIZE",
                "--stack SIZE", "--input SIZE", "--output SIZE", "--driver NAME", "--log LEVEL",
                "--json", "--verbose"]  # fmt: skip
-    for option in options + ["--calls N", "--restore"] * (command == "bench"):
+    for option in options + ["--calls N", "--restore"] * (command == "bench") + ["--dump FILE"] * (command == "call"):
         assert f"\n  {option} ".encode() in out
 
 

@@ -117,6 +117,8 @@ static const struct option options_table[] = {
      MAX_CALLS_TEXT, NULL, "how many calls to time (1000)"},
     {"--restore", NULL, KIND_FLAG, COMMAND_BENCH, FIELD(restore), NO_VALUE,
      "bring the guest back to its initial state after each call"},
+    {"--dump", "FILE", KIND_TEXT, COMMAND_CALL, FIELD(dump), NO_VALUE,
+     "write a core file of the guest there when it faults, for gdb"},
     {"--json", NULL, KIND_FLAG, ALL, FIELD(json), NO_VALUE, "answer with one line of JSON"},
     {"--verbose", NULL, KIND_FLAG, CALLS, FIELD(verbose), NO_VALUE,
      "say on standard error what is done"},
@@ -322,6 +324,7 @@ mote_config options_config(const struct options *options, size_t input_bytes)
     config.time_limit_us = options->time_limit_us;
     config.init_limit_us = options->init_limit_us;
     config.cpu_limit_us = options->cpu_limit_us;
+    config.dump_path = options->dump;
     config.driver = options->driver;
     config.max_log = (mote_log_level)options->log;
     config.log_is_set = true;

@@ -33,7 +33,8 @@ struct options {
     const char *driver; /* NULL: the library's choice */
     bool json;
     bool verbose;
-    bool restore; /* after each call */
+    bool restore;     /* after each call */
+    const char *dump; /* NULL: no core file */
     bool help;
 };
 

@@ -71,6 +71,7 @@ static mote_status save_vectors(const struct mt_machine *machine, struct mt_cpu 
            XSAVE_HEADER + XSAVE_HEADER_BYTES - XSAVE_SOFTWARE_BYTES);
     memcpy(out->vector + XSAVE_HEADER, &components, sizeof(components));
     out->vector_len_bytes = sizeof(area);
+    out->vector_components = machine->prepared->xcr0;
     return MOTE_OK;
 }
 
@@ -121,6 +122,15 @@ mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_err
     save_general(&machine->run->s.regs.regs, out);
     out->id = atomic_fetch_add(&last_id, 1) + 1;
     return MOTE_OK;
+}
+
+void mt_kvm_inspect(struct mt_machine *machine, struct mt_cpu *out)
+{
+    *out = (struct mt_cpu){0};
+    save_general(&machine->run->s.regs.regs, out);
+    machine->n_system_calls += 2;
+    (void)save_vectors(machine, out, NULL);
+    (void)save_bases(machine, out, NULL);
 }
 
 /* ---- Load ---- */

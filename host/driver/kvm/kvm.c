@@ -36,6 +36,7 @@ const struct mt_driver mt_driver_kvm = {
     .discard = mt_kvm_discard,
     .save = mt_kvm_save,
     .load = mt_kvm_load,
+    .inspect = mt_kvm_inspect,
     .cpu_time_ns = cpu_time_ns,
     .n_system_calls = n_system_calls,
 };

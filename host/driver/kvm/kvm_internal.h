@@ -157,6 +157,7 @@ mote_status mt_kvm_discard(struct mt_machine *machine, uint64_t first_page, uint
                            mote_error *err);
 mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
 mote_status mt_kvm_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
+void mt_kvm_inspect(struct mt_machine *machine, struct mt_cpu *out);
 
 /* Whether an address lies in the gates, on a supervisor page. */
 bool mt_kvm_is_in_gates(uint64_t rip);

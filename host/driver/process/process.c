@@ -27,6 +27,7 @@ const struct mt_driver mt_driver_process = {
     .discard = mt_process_discard,
     .save = mt_process_save,
     .load = mt_process_load,
+    .inspect = mt_process_inspect,
     .cpu_time_ns = mt_process_cpu_time_ns,
     .n_system_calls = n_system_calls,
 };

@@ -193,6 +193,7 @@ mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page,
                                uint64_t n_given_back, mote_error *err);
 mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
 mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
+void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out);
 
 /* ---- exit.c, port.c ---- */
 

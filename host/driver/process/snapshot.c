@@ -129,6 +129,26 @@ mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote
     return status;
 }
 
+/* The bases are in the child, which is not asked: it may be dead. */
+void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
+{
+    uint64_t registers[MT_N_REGISTERS];
+    uint64_t len_bytes = 0;
+    *out = (struct mt_cpu){0};
+    if (machine->next == MT_NEXT_RETURN) {
+        save_general(machine->port_registers, out);
+        out->rip = MT_STUB_PAGE + MT_STUB_RETURN;
+        return;
+    }
+    mt_process_frame_registers(&machine->frame, registers);
+    save_general(registers, out);
+    const uint8_t *area = mt_process_frame_vectors(machine, &len_bytes);
+    if (area == NULL)
+        return;
+    save_vectors(machine, area, len_bytes, out);
+    out->vector_components = machine->prepared->vector_components;
+}
+
 /* ---- Load ---- */
 
 mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err)

@@ -286,6 +286,11 @@ static mote_status load(struct mt_machine *machine, const struct mt_cpu *cpu, mo
     return MOTE_OK;
 }
 
+static void inspect(struct mt_machine *machine, struct mt_cpu *out)
+{
+    *out = (struct mt_cpu){.rip = machine->record.entered.rip, .rsp = machine->record.entered.rsp};
+}
+
 static uint64_t cpu_time_ns(const struct mt_machine *machine)
 {
     return atomic_load(&machine->cpu_time_ns);
@@ -315,6 +320,7 @@ const struct mt_driver mt_driver_script = {
     .discard = discard,
     .save = save,
     .load = load,
+    .inspect = inspect,
     .cpu_time_ns = cpu_time_ns,
     .n_system_calls = n_system_calls,
 };

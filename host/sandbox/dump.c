@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Core files: what of a sandbox goes into one. */
+#include "host/sandbox/operations.h"
+
+#include "abi/memory_map.h"
+#include "host/base/error.h"
+#include "host/debug/core_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_fault(const mote_sandbox *sandbox)
+{
+    return sandbox->last_fault.kind == MT_EXIT_FAULT;
+}
+
+/* Debuggers know signals: the one that Linux would have sent a process. */
+static int signal_of(const mote_sandbox *sandbox)
+{
+    static const struct {
+        int vector;
+        int signal;
+    } signals[] = {{0, SIGFPE},  {1, SIGTRAP}, {3, SIGTRAP}, {4, SIGFPE},  {6, SIGILL},
+                   {16, SIGFPE}, {17, SIGBUS}, {19, SIGFPE}, {14, SIGSEGV}};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (is_fault(sandbox) && signals[i].vector == sandbox->last_fault.fault.vector)
+            return signals[i].signal;
+    }
+    if (sandbox->last_fault.kind == MT_EXIT_REFUSED)
+        return SIGSYS;
+    return is_fault(sandbox) ? SIGSEGV : SIGABRT;
+}
+
+static void fill_registers(struct mt_core_registers *to, const struct mt_cpu *cpu)
+{
+    *to = (struct mt_core_registers){
+        .rax = cpu->rax,
+        .rbx = cpu->rbx,
+        .rcx = cpu->rcx,
+        .rdx = cpu->rdx,
+        .rsi = cpu->rsi,
+        .rdi = cpu->rdi,
+        .rbp = cpu->rbp,
+        .rsp = cpu->rsp,
+        .r8 = cpu->r8,
+        .r9 = cpu->r9,
+        .r10 = cpu->r10,
+        .r11 = cpu->r11,
+        .r12 = cpu->r12,
+        .r13 = cpu->r13,
+        .r14 = cpu->r14,
+        .r15 = cpu->r15,
+        .rip = cpu->rip,
+        .rflags = cpu->rflags,
+        .fs_base = cpu->fs_base,
+        .gs_base = cpu->gs_base,
+        .vector = cpu->vector_len_bytes > 0 ? cpu->vector : NULL,
+        .vector_len_bytes = cpu->vector_len_bytes,
+        .vector_components = cpu->vector_components,
+    };
+}
+
+/* What the guest has mapped; the monitor's stacks are no business of its debugger. */
+static size_t list_memory(const mote_sandbox *sandbox, struct mt_core_memory *memory)
+{
+    const struct mt_template *template = sandbox->template;
+    const struct mt_window *window = &sandbox->buffers.window;
+    size_t n = 0;
+    for (size_t i = 0; i < template->n_regions && n <= MT_MAX_CORE_MEMORY; i++) {
+        const struct mt_region *region = &template->regions[i];
+        bool is_private = region->backing == MT_BACKING_PRIVATE;
+        if ((!is_private && region->backing != MT_BACKING_SHARED) || region->len_bytes == 0)
+            continue;
+        memory[n] = (struct mt_core_memory){
+            .start = region->start,
+            .len_bytes = region->len_bytes,
+            .rights = region->rights,
+            .bytes = is_private ? window->host + (region->start - window->start) : region->shared,
+        };
+        n++;
+    }
+    return n;
+}
+
+static mote_status write_file(const char *path, const struct mt_core *core, mote_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "open of the core file");
+    mote_status status = mt_core_write(fd, core, err);
+    if (close(fd) != 0 && status == MOTE_OK)
+        status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "close of the core file");
+    if (status != MOTE_OK)
+        unlink(path);
+    return status;
+}
+
+mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error *err)
+{
+    struct mt_core_memory memory[MT_MAX_CORE_MEMORY + 1];
+    struct mt_cpu *cpu = mt_alloc_zero(&sandbox->allocator, sizeof(*cpu));
+    if (cpu == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for the registers of a core file");
+    sandbox->driver->inspect(sandbox->machine, cpu);
+    struct mt_core core = {
+        .signal = signal_of(sandbox),
+        .entry = sandbox->template->layout.start[MT_PLACE_CODE] + sandbox->image->parsed.entry,
+        .memory = memory,
+        .n_memory = list_memory(sandbox, memory),
+    };
+    fill_registers(&core.registers, cpu);
+    /* The virtual CPU is in the monitor by then: where the guest was is in its frame. */
+    if (is_fault(sandbox) || sandbox->last_fault.kind == MT_EXIT_REFUSED) {
+        core.registers.rip = sandbox->last_fault.fault.rip;
+        core.registers.rsp = sandbox->last_fault.fault.rsp;
+    }
+    mote_status status = write_file(path, &core, err);
+    mt_release(&sandbox->allocator, cpu);
+    return status;
+}
+
+/* The error that the caller gets is the guest's; that there is no file is added to its text. */
+void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err)
+{
+    mote_error dump_err;
+    if (sandbox->settings.dump_path == NULL)
+        return;
+    if (mt_sandbox_dump(sandbox, sandbox->settings.dump_path, &dump_err) == MOTE_OK || err == NULL)
+        return;
+    size_t len = strlen(err->text);
+    snprintf(err->text + len, sizeof(err->text) - len, " (no core file: %s)", dump_err.text);
+}
