@@ -391,6 +391,10 @@ static enum event fetch_once(struct mt_machine *machine, mote_error *err)
     if (status != MOTE_OK)
         return EVENT_FAILED;
     enum event event = poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+    /* What the child does now is ours, and short: it can be waited for without a limit. To give up
+     * here would leave it where it cannot go on from. */
+    if (event == EVENT_FAILED)
+        event = receive(machine);
     if (event == EVENT_FAILED)
         (void)mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
     if (event != EVENT_PARKED)
