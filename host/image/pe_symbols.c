@@ -41,7 +41,7 @@ static bool find_table(struct symbol_table *table)
     const struct mt_pe_coff *coff = &table->pe->coff;
     uint64_t len_bytes = (uint64_t)coff->n_symbols * sizeof(struct mt_pe_symbol);
     table->at = coff->symbols_at;
-    if (table->at == 0 || coff->n_symbols > MT_MAX_SYMBOLS ||
+    if (coff->n_symbols > MT_MAX_SYMBOLS ||
         !mt_range_ok(table->at, len_bytes, table->pe->file_bytes))
         return false;
     find_strings(table, table->at + len_bytes);

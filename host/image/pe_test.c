@@ -458,6 +458,8 @@ static void test_odd_symbols_refuse_nothing(void **state)
         ODD(strings.len_bytes, sizeof(((struct pe_maker *)NULL)->strings) + 1, 1),
         ODD(strings.len_bytes, UINT32_MAX, 1),
         ODD(strings.text[0], 0, 1),
+        /* The 4 bytes of the table's length are no name. */
+        ODD(symbols[PE_MAKER_Y_ENTRY].name[4], 0, 1),
         ODD(symbols[PE_MAKER_Y_ENTRY].name[4], 3, 1),
         ODD(symbols[PE_MAKER_Y_ENTRY].name[4], 63, 1),
         ODD(symbols[PE_MAKER_Y_ENTRY].name[4], 64, 1),
@@ -483,6 +485,26 @@ static void test_odd_symbols_refuse_nothing(void **state)
         if (count_symbols(&maker) != odd[i].n_left)
             fail_msg("odd symbol %zu: %zu names", i, count_symbols(&maker));
     }
+}
+
+static void test_more_symbols_than_the_cap_are_none(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    struct mt_image image;
+    size_t file_bytes =
+        PE_MAKER_OFFSET(symbols) + (MT_MAX_SYMBOLS + 1) * sizeof(struct mt_pe_symbol);
+    uint8_t *file = calloc(1, file_bytes);
+    assert_non_null(file);
+    pe_maker_fill(&maker);
+    for (uint32_t over = 0; over < 2; over++) {
+        maker.coff.n_symbols = MT_MAX_SYMBOLS + over;
+        memcpy(file, &maker, PE_MAKER_OFFSET(symbols) + sizeof(maker.symbols));
+        assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, NULL), MOTE_OK);
+        assert_int_equal(image.n_symbols, over == 0 ? 1 : 0); /* there are no strings */
+        mt_image_fini(&image);
+    }
+    free(file);
 }
 
 static void test_a_name_that_has_no_end_ends_with_the_file(void **state)
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_96_sections_are_accepted),
         cmocka_unit_test(test_functions_have_names),
         cmocka_unit_test(test_odd_symbols_refuse_nothing),
+        cmocka_unit_test(test_more_symbols_than_the_cap_are_none),
         cmocka_unit_test(test_a_name_that_has_no_end_ends_with_the_file),
         cmocka_unit_test(test_names_of_symbols_are_made_harmless),
     };
