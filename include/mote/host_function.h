@@ -18,8 +18,8 @@ extern "C" {
  * the registered type; text and bytes in it stay the function's own and must live until it is
  * called again or the guest's call ends. To fail, return what mote_host_fail() returns: that ends
  * the guest's call with MOTE_E_HOST_FUNCTION. Runs on the thread that called into the sandbox; it
- * may use other sandboxes, but not the same one (MOTE_E_REENTRY). It has to return: longjmp(), a C++
- * exception or the end of its thread leaves the sandbox in use for good.
+ * may use other sandboxes, but not the same one (MOTE_E_REENTRY). It has to return: longjmp(), a
+ * C++ exception or the end of its thread leaves the sandbox in use for good.
  */
 typedef mote_status (*mote_host_fn)(void *context, const mote_value *args, size_t n_args,
                                     mote_value *result, mote_error *err);
