@@ -389,7 +389,7 @@ static size_t count_canaries(const uint64_t *words, size_t n)
     return n_found;
 }
 
-#define LARGEST_MAPPING (1ull << 36) /* a sanitizer's shadow is larger */
+#define LARGEST_MAPPING (1ull << 32) /* a sanitizer's shadow is larger */
 #define CHUNK_BYTES 4096u
 
 static size_t count_in_mapping(int memory, uint64_t start, uint64_t end)
@@ -409,6 +409,7 @@ static void count_everywhere(size_t n_found[2])
     char line[512];
     uint64_t start = 0;
     uint64_t end = 0;
+    long resident_kib = 0;
     FILE *maps = fopen("/proc/self/smaps", "r");
     int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     assert_true(maps != NULL && memory >= 0);
@@ -417,10 +418,12 @@ static void count_everywhere(size_t n_found[2])
         uint64_t first;
         uint64_t last;
         char rights[8];
+        (void)sscanf(line, "Rss: %ld", &resident_kib);
         if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &first, &last, rights) == 3) {
             start = first;
             end = last;
-        } else if (strncmp(line, "VmFlags:", 8) == 0 && end - start < LARGEST_MAPPING) {
+        } else if (strncmp(line, "VmFlags:", 8) == 0 && resident_kib > 0 &&
+                   end - start < LARGEST_MAPPING) {
             n_found[strstr(line, " dd") != NULL] += count_in_mapping(memory, start, end);
         }
     }
