@@ -36,7 +36,7 @@ FILES = {
     "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_contract_test"],
     "host/base/page_set.c": ["page_set_test", "frozen_test"],
     "host/snapshot/*.c": ["frozen_test"],
-    "host/sandbox/snapshot.c": ["record_script_lifecycle_test"],
+    "host/sandbox/snapshot.c": ["script_restores_test", "record_script_lifecycle_test"],
     "host/sandbox/run.c": [],
     "host/sandbox/records.c": [],
     "host/sandbox/host_call.c": [],

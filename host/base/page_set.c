@@ -125,7 +125,8 @@ uint64_t mt_page_set_count(const struct mt_page_set *set)
     return n;
 }
 
-/* The first page at or after the given one that is not in the set, or n_pages. */
+/* The first page at or after the given one that is not in the set, or n_pages: bits past the end
+ * are never set. */
 static uint64_t end_of_run(const struct mt_page_set *set, uint64_t page)
 {
     while (page < set->n_pages) {
@@ -137,7 +138,7 @@ static uint64_t end_of_run(const struct mt_page_set *set, uint64_t page)
         }
         page += MT_PAGES_PER_WORD - bit;
     }
-    return page < set->n_pages ? page : set->n_pages;
+    return page;
 }
 
 bool mt_page_set_next_run(const struct mt_page_set *set, uint64_t *first, uint64_t *n)
