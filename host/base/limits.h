@@ -31,5 +31,7 @@
 
 /* Durations, in microseconds: a year. */
 #define MT_MAX_DURATION_US (365ull * 24 * 3600 * 1000000)
+/* A wait that takes a processor. */
+#define MT_MAX_SPIN_US 1000000u
 
 #endif

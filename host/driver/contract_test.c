@@ -60,7 +60,9 @@
 /* ---- Where drivers differ ---- */
 
 struct differences {
+    const char *name; /* as the tests' groups have it */
     const struct mt_driver *driver;
+    uint64_t spin_ns; /* how its waits begin */
     /* A process has no monitor pages: nothing is mapped where a VM has them. */
     bool has_monitor_pages;
     /* In a process the filter sees the number before any exception could be raised. */
@@ -73,8 +75,10 @@ struct differences {
 };
 
 static const struct differences all_differences[] = {
-    {&mt_driver_kvm, true, false, false, "rw-p"},
-    {&mt_driver_process, false, true, true, "rw-s"},
+    {"kvm", &mt_driver_kvm, 0, true, false, false, "rw-p"},
+    {"process", &mt_driver_process, 0, false, true, true, "rw-s"},
+    {"process, spinning", &mt_driver_process, 200000, false, true, true, "rw-s"},
+    {"process, spinning for a moment", &mt_driver_process, 1000, false, true, true, "rw-s"},
 };
 
 static const struct differences *current;
@@ -146,6 +150,8 @@ static void load(struct fixture *f, const void *code, size_t len_bytes)
     if (current->driver->prepare(&f->plan, &allocator, &f->prepared, &err) != MOTE_OK ||
         current->driver->create(f->prepared, &f->machine, &f->window, &err) != MOTE_OK)
         fail_msg("%s", err.text);
+    if (current->driver->spin != NULL)
+        current->driver->spin(f->machine, current->spin_ns);
 }
 
 static void begin(struct fixture *f, uint64_t limit_ns)
@@ -853,7 +859,7 @@ static int run_all(const struct differences *differences)
     works = report.works;
     if (!works)
         print_message("driver %s: %s\n", current->driver->name, report.reason);
-    return cmocka_run_group_tests_name(current->driver->name, tests, NULL, NULL);
+    return cmocka_run_group_tests_name(current->name, tests, NULL, NULL);
 }
 
 /* MOTE_TEST_DRIVER names one driver; without it all are tested. ThreadSanitizer cannot follow the

@@ -97,6 +97,10 @@ struct mt_driver {
     /* is_copy: in a forked child, where only descriptors and heap are ours to release. */
     void (*destroy)(struct mt_machine *machine, bool is_copy);
 
+    /* How long a wait for the guest may spin before it sleeps; not at all before this is called.
+     * Before the first run. NULL: this driver does not wait for its guests. */
+    void (*spin)(struct mt_machine *machine, uint64_t spin_ns);
+
     /* Let the next run start at these registers, with everything that ring 3 can change reset. */
     void (*enter)(struct mt_machine *machine, const struct mt_registers *registers);
 

@@ -51,6 +51,8 @@ static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_e
             sandbox->driver->create(sandbox->template->prepared, &sandbox->machine, &window, err);
     if (status != MOTE_OK)
         return status;
+    if (sandbox->driver->spin != NULL)
+        sandbox->driver->spin(sandbox->machine, sandbox->settings.spin_us * 1000);
     load_image(sandbox, &window);
     mt_buffers_init(&sandbox->buffers, &sandbox->template->layout, &window);
     return MOTE_OK;

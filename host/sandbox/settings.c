@@ -66,6 +66,7 @@ static mote_status apply_limits(struct mt_settings *settings, const mote_config 
          &settings->init_limit_us},
         {"cancel_wait_us", config->cancel_wait_us, 100000, 1, MT_MAX_DURATION_US,
          &settings->cancel_wait_us},
+        {"spin_us", config->spin_us, 0, 0, MT_MAX_SPIN_US, &settings->spin_us},
         {"cpu_limit_us", config->cpu_limit_us, 0, 0, MT_MAX_DURATION_US, &settings->cpu_limit_us},
     };
     return apply(rules, sizeof(rules) / sizeof(rules[0]), err);

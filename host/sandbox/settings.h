@@ -11,6 +11,7 @@ struct mt_settings {
     uint64_t init_limit_us;
     uint64_t cancel_wait_us;
     uint64_t cpu_limit_us; /* 0: none */
+    uint64_t spin_us;      /* 0: none */
     bool single_use;
     const char *dump_path; /* NULL: no core files */
     mote_log_level max_log;

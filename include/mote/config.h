@@ -90,6 +90,7 @@ typedef struct mote_allocator {
  * | cancel_wait_us            | 100 ms              | 1 us    | 1 year  |
  * | cpu_limit_us              | none                | 1 us    | 1 year  |
  * | max_memory_bytes          | 1 GiB less 2 MiB    | 4 KiB   | 3 GiB less 2 MiB |
+ * | spin_us                   | 0: not at all       | 1 us    | 1 s     |
  *
  * A size over its maximum is refused with MOTE_E_TOO_LARGE; a sandbox that takes more than
  * max_memory_bytes in all, with MOTE_E_IMAGE_TOO_LARGE.
@@ -127,13 +128,18 @@ typedef struct mote_config {
     /** Where a core file of the guest goes when a call or its initialisation ends with an error of
      * class MOTE_CLASS_GUEST_FAULT; it lives as long as the sandbox. NULL: nowhere. */
     const char *dump_path;
+    /** How long host and guest each look for the other's answer before they sleep. It takes a
+     * processor for each, and makes a call a matter of shared memory, without a system call. The
+     * guest may then run on while its exit is looked at. Drivers whose guests run on the caller's
+     * own processor have no use for it: today it counts on driver process alone. */
+    uint64_t spin_us;
 } mote_config;
 
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
     { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
-            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL \
+            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL, 0 \
     }
 
 #ifdef __cplusplus

@@ -62,6 +62,31 @@ static void test_every_size_has_its_cap(void **state)
     mote_image_unref(image);
 }
 
+static void test_spinning_has_a_cap_and_changes_no_result(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const uint64_t spins_us[] = {0, 1, 1000, 1000000};
+    for (size_t i = 0; i < sizeof(spins_us) / sizeof(spins_us[0]); i++) {
+        mote_config config = MOTE_CONFIG_INIT;
+        config.spin_us = spins_us[i];
+        mote_sandbox *sandbox = open_sandbox(HELLO, &config);
+        for (int n = 0; n < 20; n++) {
+            assert_echoes(sandbox);
+            assert_ok(
+                mote_call_reset(sandbox, "Nothing", NULL, 0, MOTE_TYPE_ANY, NULL, &last_error));
+        }
+        mote_sandbox_destroy(sandbox);
+    }
+    mote_config config = MOTE_CONFIG_INIT;
+    config.spin_us = 1000001;
+    mote_image *image = open_image(HELLO);
+    mote_sandbox *sandbox = NULL;
+    assert_status(mote_sandbox_create(image, for_test(&config), &sandbox, &last_error),
+                  MOTE_E_TOO_LARGE);
+    mote_image_unref(image);
+}
+
 static void test_other_sizes_work(void **state)
 {
     (void)state;
@@ -506,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_refuses_bad_arguments),
         cmocka_unit_test(test_every_size_has_its_cap),
+        cmocka_unit_test(test_spinning_has_a_cap_and_changes_no_result),
         cmocka_unit_test(test_other_sizes_work),
         cmocka_unit_test(test_driver_by_name),
         cmocka_unit_test(test_policies_find_a_driver),

@@ -127,7 +127,9 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     uint64_t place = frame->rip - MT_STUB_PAGE;
     bool is_broken_off =
         place == MT_KEEP_RESUME && frame->rax == (uint64_t)-EINTR && !machine->is_answer_lost;
-    bool is_telling = (place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME) || is_broken_off;
+    bool is_spinning = place >= MT_KEEP_SPIN && place < MT_KEEP_SPIN_END;
+    bool is_telling =
+        (place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME) || is_broken_off || is_spinning;
     bool is_in_handler = frame->rsp >= MT_PROCESS_FROM + MT_FROM_STACK &&
                          frame->rsp <= MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES;
     out->kind = MT_EXIT_INTERRUPTED;
@@ -138,7 +140,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     } else if (is_telling && get_u64(machine->from + MT_FROM_IS_OUT) == 1) {
         machine->is_vectors_in_frame = true;
         machine->next = MT_NEXT_TELL;
-    } else if (place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) {
+    } else if ((place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) || is_spinning) {
         machine->next = MT_NEXT_REPEAT;
     }
 }

@@ -22,7 +22,8 @@
 #endif
 #define SYNC_WAKE_UP 1ul
 
-#define CONTROL_BYTES (MT_PROCESS_TO_BYTES + MT_PROCESS_FROM_BYTES)
+/* Of the first child, and of one whose writes are tracked. */
+#define CONTROL_BYTES (2 * MT_PROCESS_CONTROL_BYTES)
 
 /* ---- Memory ---- */
 
@@ -138,6 +139,7 @@ static mote_status make_child(struct mt_machine *machine, bool is_tracked, mote_
     machine->listener = child.listener;
     machine->faults = child.faults;
     machine->pagemap = child.pagemap;
+    machine->is_spinning = false;
     machine->has_arrived = false;
     machine->is_parked = false;
     machine->is_answer_lost = false;
@@ -151,15 +153,24 @@ static struct child child_of(const struct mt_machine *machine)
 
 mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err)
 {
-    const struct child old = child_of(machine);
+    const struct mt_machine before = *machine;
     uint64_t cpu_time_ns = mt_process_cpu_time_ns(machine);
+    machine->to += MT_PROCESS_CONTROL_BYTES;
+    machine->from += MT_PROCESS_CONTROL_BYTES;
     mote_status status = make_child(machine, true, err);
-    if (status != MOTE_OK)
+    if (status != MOTE_OK) {
+        *machine = before;
         return status;
+    }
+    bool has_arrived = mt_process_park(machine);
+    const struct child unwanted = child_of(has_arrived ? &before : machine);
+    kill_child(unwanted.self);
+    close_child(&unwanted);
+    if (!has_arrived) {
+        *machine = before;
+        return mt_fail(err, MOTE_E_SYSTEM, "a child whose writes can be tracked did not arrive");
+    }
     machine->cpu_time_before_ns = cpu_time_ns;
-    machine->pid = 0;
-    kill_child(old.self);
-    close_child(&old);
     return MOTE_OK;
 }
 

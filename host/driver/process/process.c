@@ -16,6 +16,7 @@ const struct mt_driver mt_driver_process = {
     .unprepare = mt_process_unprepare,
     .create = mt_process_create,
     .destroy = mt_process_destroy,
+    .spin = mt_process_spin,
     .enter = mt_process_enter,
     .begin = mt_process_begin,
     .run = mt_process_run,

@@ -112,6 +112,10 @@ struct mt_machine {
     uint8_t *to;   /* MT_PROCESS_TO */
     uint8_t *from; /* MT_PROCESS_FROM */
 
+    uint64_t spin_ns;
+    uint32_t rounds;          /* of the child, for about as long */
+    bool is_spinning;         /* the child has told an exit, and may be found spinning */
+    bool is_turn_given;       /* the child may resume, and has said nothing since */
     bool has_arrived;         /* the child has given up what it was set up with */
     bool is_parked;           /* the kernel said that the child waits, and it was not answered */
     uint64_t notification_id; /* of the wait */
@@ -168,6 +172,7 @@ mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err
 
 /* ---- vcpu.c ---- */
 
+void mt_process_spin(struct mt_machine *machine, uint64_t spin_ns);
 void mt_process_enter(struct mt_machine *machine, const struct mt_registers *registers);
 mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);

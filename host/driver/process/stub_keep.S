@@ -46,8 +46,9 @@ keep:
     movq %rsp, SAVED(MT_REGISTER_RSP)(%rax)
     leaq SAVED(MT_REGISTER_RFLAGS + 1)(%rax), %rsp
     pushfq
+    movl mt_stub_to + MT_TO_TURN(%rip), %ebx
     movq $1, MT_FROM_IS_OUT(%rax)
-    jmp wait
+    jmp spin
 
     /* Of every signal: RSP is the frame, which is kept in RBX; then RSP is where the next slot ends.
      * Touches memory eight-aligned only: AC may be set. */
@@ -73,6 +74,7 @@ wait:
 1:  syscall
 
     .org keep + MT_KEEP_RESUME, 0x90
+resume:
     testl %eax, %eax
     jnz stop /* nobody listens any more */
     cmpl $MT_RESUME_RETURN, mt_stub_to + MT_TO_KIND(%rip)
@@ -136,6 +138,28 @@ save:
     rdgsbase %rax
     movq %rax, mt_stub_from + MT_FROM_GS_BASE(%rip)
     jmp wait
+
+    /* Look for the host's turn a while. In: EBX the turn before the exit was told. Whoever is about to
+     * sleep says so and looks once more; the host changes the turn and then looks who sleeps. */
+    .org keep + MT_KEEP_SPIN, 0x90
+spin:
+    movl mt_stub_to + MT_TO_ROUNDS(%rip), %ecx
+    testl %ecx, %ecx
+    jz wait
+5:  cmpl %ebx, mt_stub_to + MT_TO_TURN(%rip)
+    jne 6f
+    pause
+    cmpl $0, mt_stub_to + MT_TO_ROUNDS(%rip)
+    je 4f
+    decl %ecx
+    jnz 5b
+4:  movl $1, mt_stub_from + MT_FROM_IS_ASLEEP(%rip)
+    mfence
+    cmpl %ebx, mt_stub_to + MT_TO_TURN(%rip)
+    je wait
+6:  movl $0, mt_stub_from + MT_FROM_IS_ASLEEP(%rip)
+    xorl %eax, %eax
+    jmp resume
     .org keep + MT_KEEP_END, 0x90
 
     .section .note.GNU-stack, "", @progbits

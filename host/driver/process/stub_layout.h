@@ -22,6 +22,7 @@
 #define MT_PROCESS_TO_BYTES 0x9000
 #define MT_PROCESS_FROM 0x18f000
 #define MT_PROCESS_FROM_BYTES 0x21000
+#define MT_PROCESS_CONTROL_BYTES (MT_PROCESS_TO_BYTES + MT_PROCESS_FROM_BYTES)
 #define MT_PROCESS_SETUP 0x1c0000
 #define MT_PROCESS_SETUP_BYTES 0x20000
 #define MT_PROCESS_END (MT_PROCESS_SETUP + MT_PROCESS_SETUP_BYTES)
@@ -35,13 +36,17 @@
 #define MT_KEEP_RESUME_END 0x298 /* behind the last instruction of resuming */
 #define MT_KEEP_STOPPED 0x2a0
 #define MT_KEEP_SAVE 0x2b0
-#define MT_KEEP_END 0x2f0
+#define MT_KEEP_SPIN 0x2f0
+#define MT_KEEP_SPIN_END 0x350
+#define MT_KEEP_END 0x350
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
 #define MT_TO_KIND 0x8
 #define MT_TO_FS_BASE 0x10
 #define MT_TO_GS_BASE 0x18
+#define MT_TO_TURN 0x20   /* u32; changes when a child that spins may resume */
+#define MT_TO_ROUNDS 0x24 /* u32; how often it looks, before it waits; 0: it waits at once */
 #define MT_TO_REGISTERS 0x40
 #define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
@@ -52,10 +57,11 @@
 #define MT_RESUME_SAVE 3    /* nothing; FS and GS bases and vector state are left for the host */
 
 /* Offsets at MT_PROCESS_FROM. */
-#define MT_FROM_IS_OUT 0x0    /* 1: the guest used the stub page */
-#define MT_FROM_IS_SIGNAL 0x8 /* 1: a signal was handled */
-#define MT_FROM_FRAME 0x10    /* where its frame is */
-#define MT_FROM_ANSWER 0x20   /* what a child sends when it is ready; the host puts it there */
+#define MT_FROM_IS_OUT 0x0     /* 1: the guest used the stub page */
+#define MT_FROM_IS_SIGNAL 0x8  /* 1: a signal was handled */
+#define MT_FROM_FRAME 0x10     /* where its frame is */
+#define MT_FROM_IS_ASLEEP 0x18 /* u32; 1: about to wait, after it span */
+#define MT_FROM_ANSWER 0x20    /* what a child sends when it is ready; the host puts it there */
 #define MT_FROM_FS_BASE 0x30
 #define MT_FROM_GS_BASE 0x38
 #define MT_FROM_REGISTERS 0x40
@@ -125,7 +131,9 @@ struct mt_stub_mapping {
 
 /* First message to a zygote; the descriptor of the shared file comes with it. */
 struct mt_stub_plan {
-    uint64_t control_offset; /* of MT_PROCESS_TO in a sandbox's file; MT_PROCESS_FROM follows */
+    /* Of MT_PROCESS_TO in a sandbox's file; MT_PROCESS_FROM follows, then both of a tracked child:
+     * one that was given up may yet come there. */
+    uint64_t control_offset;
     uint64_t n_mappings;
     struct mt_stub_mapping mappings[MT_ZYGOTE_MAX_MAPPINGS];
 };

@@ -59,17 +59,18 @@ static void add_map(struct script *script, uint64_t start, uint64_t len_bytes, u
         protection, MAP_SHARED | MAP_FIXED, MT_CHILD_MEMORY, (int64_t)file_offset);
 }
 
-static void add_maps(struct script *script, const struct mt_stub_plan *plan)
+static void add_maps(struct script *script, const struct mt_stub_plan *plan, bool is_tracked)
 {
+    uint64_t control = plan->control_offset + (is_tracked ? MT_PROCESS_CONTROL_BYTES : 0);
     for (uint64_t i = 0; i < plan->n_mappings && i < MT_ZYGOTE_MAX_MAPPINGS; i++) {
         const struct mt_stub_mapping *mapping = &plan->mappings[i];
         if (mapping->is_private)
             add_map(script, mapping->start, mapping->len_bytes, mapping->protection,
                     mapping->file_offset);
     }
-    add_map(script, MT_PROCESS_TO, MT_PROCESS_TO_BYTES, PROT_READ, plan->control_offset);
+    add_map(script, MT_PROCESS_TO, MT_PROCESS_TO_BYTES, PROT_READ, control);
     add_map(script, MT_PROCESS_FROM, MT_PROCESS_FROM_BYTES, PROT_READ | PROT_WRITE,
-            plan->control_offset + MT_PROCESS_TO_BYTES);
+            control + MT_PROCESS_TO_BYTES);
 }
 
 /* ---- The listener ---- */
@@ -157,7 +158,7 @@ static void write_script(struct script *script, const struct stub_facts *facts, 
     add(script, MT_STEP_PARENT_DEATH, facts->zygote, SYS_getppid, 0, 0, 0, 0, 0, 0);
     add(script, MT_STEP_PARENT_DEATH, 0, SYS_prctl, PR_SET_NAME, stub_address("mote-guest"), 0, 0,
         0, 0);
-    add_maps(script, facts->plan);
+    add_maps(script, facts->plan, is_tracked);
     add(script, MT_STEP_TICK, 0, SYS_setitimer, ITIMER_PROF, stub_address(&tick), 0, 0, 0, 0);
     if (facts->can_move)
         add_processors(script);

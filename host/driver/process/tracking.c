@@ -258,8 +258,6 @@ static bool put_tracked_child(struct mt_machine *machine)
         return false;
     if (mt_process_replace_child(machine, &err) != MOTE_OK)
         return false;
-    if (!mt_process_park(machine))
-        return true;
     return is_to_enter || mt_process_load(machine, &cpu, &err) == MOTE_OK;
 }
 
@@ -268,13 +266,12 @@ mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mot
     if (machine->is_tracked || machine->cannot_track)
         return MOTE_OK;
     (void)zero_from; /* the file says more */
+    (void)err;       /* without tracking there is more to copy */
     find_hole(machine);
     if (!put_tracked_child(machine)) {
         machine->cannot_track = true;
         return MOTE_OK;
     }
-    if (machine->is_dead)
-        return mt_fail(err, MOTE_E_SYSTEM, "a child whose writes can be tracked has died");
     machine->is_tracked = protect_all(machine);
     machine->cannot_track = !machine->is_tracked;
     return MOTE_OK;

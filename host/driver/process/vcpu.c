@@ -51,6 +51,17 @@ static void put_u64(uint8_t *to, uint64_t value)
     memcpy(to, &value, sizeof(value));
 }
 
+/* Words that host and child look at while the other runs. */
+static void put_u32(uint8_t *to, uint32_t value)
+{
+    __atomic_store_n((uint32_t *)(void *)to, value, __ATOMIC_RELEASE);
+}
+
+static uint32_t get_u32(const uint8_t *from)
+{
+    return __atomic_load_n((const uint32_t *)(const void *)from, __ATOMIC_ACQUIRE);
+}
+
 /* Initial vector state: the header names no component, so all are initialised. */
 static void write_initial_vectors(uint8_t *area)
 {
@@ -191,6 +202,7 @@ static mote_status answer(struct mt_machine *machine, mote_error *err)
 {
     struct seccomp_notif_resp response = {.id = machine->notification_id};
     int result;
+    put_u32(machine->from + MT_FROM_IS_ASLEEP, 0);
     do {
         machine->n_system_calls++;
         result = ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
@@ -321,6 +333,115 @@ static enum event stop_child(struct mt_machine *machine)
     return EVENT_DIED;
 }
 
+/* ---- Spinning ---- */
+
+#define LOOKS_AT_ONCE 64u
+#define NS_PER_ROUND 32u /* about what `pause` takes */
+
+void mt_process_spin(struct mt_machine *machine, uint64_t spin_ns)
+{
+    machine->spin_ns = spin_ns;
+    machine->rounds = spin_ns > 0 ? (uint32_t)(spin_ns / NS_PER_ROUND + 1) : 0;
+}
+
+static bool has_told_exit(const struct mt_machine *machine)
+{
+    return get_u32(machine->from + MT_FROM_IS_OUT) == 1;
+}
+
+static bool has_told_signal(const struct mt_machine *machine)
+{
+    return get_u32(machine->from + MT_FROM_IS_SIGNAL) == 1;
+}
+
+/* Whether the child told an exit within the time. Of a signal it tells by a wait. */
+static bool look_for_exit(const struct mt_machine *machine)
+{
+    uint64_t end_ns = mt_clock_ns() + machine->spin_ns;
+    if (end_ns > machine->deadline_ns)
+        end_ns = machine->deadline_ns;
+    do {
+        for (unsigned i = 0; i < LOOKS_AT_ONCE; i++) {
+            if (has_told_exit(machine))
+                return true;
+            if (has_told_signal(machine))
+                return false;
+            __builtin_ia32_pause();
+        }
+    } while (mt_clock_ns() < end_ns);
+    return false;
+}
+
+/* A child that spins shall wait when we do; it looks at its rounds as it spins. */
+static enum event look_or_wait(struct mt_machine *machine)
+{
+    if (machine->spin_ns > 0) {
+        machine->is_spinning = look_for_exit(machine);
+        if (!machine->is_spinning) {
+            put_u32(machine->to + MT_TO_ROUNDS, 0);
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            machine->is_spinning = has_told_exit(machine) && !has_told_signal(machine);
+        }
+        if (machine->is_spinning)
+            return EVENT_PARKED;
+    }
+    return wait_for_child(machine);
+}
+
+/* The child may have gone to sleep just before it got its turn: then its wait is answered, once. */
+static enum event after_turn(struct mt_machine *machine, enum event event, mote_error *err)
+{
+    if (event != EVENT_PARKED || !machine->is_turn_given)
+        return event;
+    machine->is_turn_given = false;
+    if (machine->is_spinning || has_told_exit(machine) || has_told_signal(machine))
+        return event;
+    if (answer(machine, err) != MOTE_OK)
+        return EVENT_FAILED;
+    return look_or_wait(machine);
+}
+
+/* The child's turn: by shared memory where it spins; it is told apart from one that sleeps, or is
+ * about to, by what it says before it looks the last time. */
+static enum event give_turn(struct mt_machine *machine)
+{
+    machine->is_spinning = false;
+    machine->is_turn_given = true;
+    machine->next = MT_NEXT_WAIT;
+    put_u32(machine->to + MT_TO_TURN, get_u32(machine->to + MT_TO_TURN) + 1);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return get_u32(machine->from + MT_FROM_IS_ASLEEP) == 1 ? wait_for_child(machine)
+                                                           : look_or_wait(machine);
+}
+
+/* Resume the child and wait for what it says. */
+static enum event resume(struct mt_machine *machine, mote_error *err)
+{
+    if (machine->spin_ns > 0)
+        put_u32(machine->to + MT_TO_ROUNDS, machine->rounds);
+    if (machine->is_spinning)
+        return after_turn(machine, give_turn(machine), err);
+    if (answer(machine, err) != MOTE_OK)
+        return EVENT_FAILED;
+    return look_or_wait(machine);
+}
+
+/* A child that spins goes to sleep when its rounds are none. One that does not is no such child. */
+#define FALL_ASLEEP_NS 2000000u
+
+static void let_fall_asleep(struct mt_machine *machine)
+{
+    put_u32(machine->to + MT_TO_ROUNDS, 0);
+    machine->is_spinning = false;
+    machine->is_parked = poll_child(machine, mt_clock_ns() + FALL_ASLEEP_NS) == EVENT_PARKED ||
+                         stop_child(machine) == EVENT_PARKED;
+    machine->is_dead = !machine->is_parked;
+    if (machine->is_parked && has_told_signal(machine) && machine->next == MT_NEXT_RETURN) {
+        machine->is_vectors_in_frame = mt_process_read_frame(machine);
+        put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    }
+}
+
 /* ---- For snapshots ---- */
 
 static bool arrive(struct mt_machine *machine)
@@ -352,15 +473,21 @@ bool mt_process_park(struct mt_machine *machine)
 {
     if (machine->is_dead)
         return false;
-    if (!machine->has_arrived)
-        machine->is_dead = !arrive(machine);
+    if (!machine->has_arrived && !arrive(machine))
+        return false;
+    if (machine->is_spinning)
+        let_fall_asleep(machine);
     if (machine->is_dead || is_still_parked(machine))
         return !machine->is_dead;
     /* What a guest says now the next run tells. */
     machine->is_parked = false;
     machine->is_dead = stop_child(machine) != EVENT_PARKED;
-    if (!machine->is_dead && machine->next == MT_NEXT_WAIT)
-        machine->next = MT_NEXT_TELL;
+    if (!machine->is_dead && machine->next == MT_NEXT_WAIT) {
+        bool has_said = has_told_exit(machine) || has_told_signal(machine);
+        /* One that had its turn and did not take it resumes from where that is. */
+        machine->next = has_said || !machine->is_turn_given ? MT_NEXT_TELL : MT_NEXT_LOADED;
+        machine->is_turn_given = false;
+    }
     return !machine->is_dead;
 }
 
@@ -481,7 +608,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
         return report(machine, EVENT_DIED, out, err);
     if (machine->next == MT_NEXT_TELL)
         return report(machine, EVENT_PARKED, out, err);
-    if (!machine->has_arrived || (machine->next != MT_NEXT_WAIT && !machine->is_parked)) {
+    bool is_at_rest = machine->is_parked || machine->is_spinning;
+    if (!machine->has_arrived || (machine->next != MT_NEXT_WAIT && !is_at_rest)) {
         enum event first = wait_for_child(machine);
         if (first == EVENT_PARKED && !machine->has_arrived)
             first = judge_arrival(machine, err);
@@ -490,19 +618,19 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
         if (first != EVENT_PARKED)
             return report(machine, first, out, err);
     }
+    enum event event;
     if (machine->next != MT_NEXT_WAIT) {
         if (machine->waits_precisely && mt_clock_ns() >= machine->deadline_ns)
             return report(machine, EVENT_INTERRUPTED, out, err);
         write_next(machine);
         if (takes_trap(machine, out))
             return MOTE_OK;
-        mote_status status = answer(machine, err);
-        if (status != MOTE_OK)
-            return status;
+        event = resume(machine, err);
+    } else {
+        event = after_turn(machine, look_or_wait(machine), err);
     }
-    enum event event = wait_for_child(machine);
     if (event == EVENT_INTERRUPTED)
-        event = after_interruption(machine);
+        event = after_turn(machine, after_interruption(machine), err);
     return report(machine, event, out, err);
 }
 
