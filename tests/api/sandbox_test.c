@@ -71,6 +71,7 @@ static void test_spinning_has_a_cap_and_changes_no_result(void **state)
         mote_config config = MOTE_CONFIG_INIT;
         config.spin_us = spins_us[i];
         mote_sandbox *sandbox = open_sandbox(HELLO, &config);
+        assert_ok(mote_sandbox_push(sandbox, &last_error));
         for (int n = 0; n < 20; n++) {
             assert_echoes(sandbox);
             assert_ok(
