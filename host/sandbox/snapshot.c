@@ -195,11 +195,29 @@ static mote_status restore_memory(mote_sandbox *sandbox, mote_snapshot *snapshot
 }
 
 /* The definitions in a snapshot are those of the sandbox that it was taken of. */
+/* Names of the other sandbox's functions must not be left behind shorter ones. */
+static void clear_definitions(const mote_sandbox *sandbox, const mote_snapshot *snapshot)
+{
+    const struct mt_layout *layout = &sandbox->template->layout;
+    const struct mt_window *window = &sandbox->buffers.window;
+    const struct mt_gva start = mt_gva(layout->start[MT_PLACE_HOST_DEFINITIONS]);
+    uint64_t first = (start.value - window->start) / MT_PAGE_BYTES;
+    uint64_t n_pages = layout->len_bytes[MT_PLACE_HOST_DEFINITIONS] / MT_PAGE_BYTES;
+    uint64_t end = mt_frozen_end_of_content(&snapshot->frozen, first, first + n_pages);
+    uint64_t len_bytes = (end - first) * MT_PAGE_BYTES;
+    uint8_t *to = mt_guest_build_at(window, start, len_bytes);
+    if (to == NULL || len_bytes == 0)
+        return;
+    memset(to, 0, len_bytes);
+    mt_guest_built(window, start, len_bytes);
+}
+
 static mote_status restore_definitions(mote_sandbox *sandbox, const mote_snapshot *snapshot,
                                        mote_error *err)
 {
     if (snapshot->origin == sandbox->id)
         return MOTE_OK;
+    clear_definitions(sandbox, snapshot);
     return mt_sandbox_publish_definitions(sandbox, err);
 }
 
