@@ -260,11 +260,12 @@ static size_t count_host_addresses(const mote_sandbox *sandbox)
     const struct mt_window *window = &sandbox->buffers.window;
     size_t n = list_host_ranges(ranges);
     size_t n_found = 0;
-    /* Words at any offset: a structure may be packed. */
+    /* Words at any offset: a structure may be packed. Two bytes by themselves are no address, even
+     * where some mapping begins at so round a number. */
     for (uint64_t i = 0; i + 8 <= window->len_bytes; i++) {
         uint64_t word;
         memcpy(&word, window->host + i, sizeof(word));
-        if (word >= 0x10000000000ull && word < 1ull << 47)
+        if (word >= 0x10000000000ull && word < 1ull << 47 && (uint32_t)word != 0)
             n_found += is_host_address(ranges, n, word);
     }
     return n_found;
