@@ -7,20 +7,12 @@
 
 #include "host/base/error.h"
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Kernels from 6.6 on: wake the other side on the processor of the one that goes to sleep. */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
-#endif
-#define SYNC_WAKE_UP 1ul
 
 /* Of the first child, and of one whose writes are tracked. */
 #define CONTROL_BYTES (2 * MT_PROCESS_CONTROL_BYTES)
@@ -134,9 +126,9 @@ static mote_status make_child(struct mt_machine *machine, bool is_tracked, mote_
         close_child(&child); /* without a listener it ends */
         return status;
     }
-    ioctl(child.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     machine->child = child.self;
     machine->listener = child.listener;
+    mt_process_spin(machine, machine->spin_ns);
     machine->faults = child.faults;
     machine->pagemap = child.pagemap;
     machine->is_spinning = false;

@@ -24,6 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Kernels from 6.6 on: wake the other side on the processor of the one that goes to sleep. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#define SYNC_WAKE_UP 1ul
+
 #define NEAR_NS 30000000ull       /* a few ticks */
 #define PATIENCE_NS 1000000000ull /* with a child that was told to stop */
 #define NS_PER_S 1000000000ull
@@ -342,6 +348,8 @@ void mt_process_spin(struct mt_machine *machine, uint64_t spin_ns)
 {
     machine->spin_ns = spin_ns;
     machine->rounds = spin_ns > 0 ? (uint32_t)(spin_ns / NS_PER_ROUND + 1) : 0;
+    /* Who spins needs its processor for itself. */
+    ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, spin_ns > 0 ? 0 : SYNC_WAKE_UP);
 }
 
 static bool has_told_exit(const struct mt_machine *machine)
