@@ -154,7 +154,7 @@ static void test_a_snapshot_of_another_driver_is_refused(void **state)
     for (size_t i = 0; strcmp(report.name, other.driver) != 0; i++)
         assert_int_equal(mote_driver_examine(i, &report, NULL), MOTE_OK);
     if (!report.works) {
-        print_message("skipped: only one driver works here\n");
+        print_message("skipped: driver %s does not work here\n", other.driver);
         skip();
     }
     mote_image *image = open_image(KEEPER);
