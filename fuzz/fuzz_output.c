@@ -76,7 +76,9 @@ static void list_alone(const uint8_t *output, int asked)
     FUZZ_REQUIRE(memory != NULL);
     memcpy(memory + OUTPUT_AT, output, FUZZ_BUFFER_BYTES);
     const struct mt_buffers buffers = {
-        .window = {memory, WINDOW_START, OUTPUT_AT + FUZZ_BUFFER_BYTES},
+        .window = {.host = memory,
+                   .start = WINDOW_START,
+                   .len_bytes = OUTPUT_AT + FUZZ_BUFFER_BYTES},
         .output = WINDOW_START + OUTPUT_AT,
         .output_bytes = FUZZ_BUFFER_BYTES,
     };

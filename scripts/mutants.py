@@ -97,9 +97,12 @@ class Part:
 
 
 def mask(text):
-    """Comments, strings and characters become blanks; everything stays where it is."""
+    """Comments become blanks, and what stands in quotes underscores; everything stays where it is."""
 
     def blank(match):
+        quote = match[0][0]
+        if quote in "\"'":
+            return quote + "_" * (len(match[0]) - 2) + quote
         return re.sub(r"[^\n]", " ", match[0])
 
     pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''

@@ -92,6 +92,12 @@ def test_the_same_check_twice_has_two_identities():
     ]
 
 
+def test_a_character_is_a_part_of_its_comparison():
+    code = "bool f(char c)\n{\n    return c == ' ' || (c >= '\\t' && c <= '\\r') || c == '\\'';\n}\n"
+    conditions = [m.condition for m in found(code) if m.kind == "without"]
+    assert conditions == ["c == ' '", "c >= '\\t'", "c <= '\\r'", "c == '\\''"]
+
+
 def test_an_identity_outlives_other_lines():
     assert [m.identity() for m in found("\n\n" + CODE)] == [m.identity() for m in found()]
 

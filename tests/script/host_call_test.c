@@ -397,6 +397,14 @@ static mote_status try_f(struct guest *guest, const char *function)
     return call_i32(guest);
 }
 
+/* Whether the guest is told this, among all that it is told. */
+static bool is_told(const struct guest *guest, const char *text)
+{
+    struct mt_window window = mt_script_memory(guest->sandbox->machine);
+    uint64_t at = guest_place(guest, MT_PLACE_HOST_EXCEPTION) - window.start;
+    return memmem(window.host + at, 8 + exception_bytes(guest), text, strlen(text)) != NULL;
+}
+
 static void test_a_guest_that_tries_goes_on_and_is_told_why(void **state)
 {
     (void)state;
@@ -404,9 +412,12 @@ static void test_a_guest_that_tries_goes_on_and_is_told_why(void **state)
     open_mote_with(&guest, refuse, NULL);
     assert_fine(try_f(&guest, "F"));
     assert_in_range(exception_bytes(&guest), 20, 200);
+    assert_true(is_told(&guest, "no "));
+    assert_false(is_told(&guest, "failed with code"));
     assert_state(&guest, MOTE_SANDBOX_READY);
     assert_fine(try_f(&guest, "HostPrint_"));
     assert_in_range(exception_bytes(&guest), 20, 200);
+    assert_true(is_told(&guest, "host function HostPrint_"));
     guest_close(&guest);
     mote_value one = mote_i32(1);
     open_mote_with(&guest, give, &one);
