@@ -276,7 +276,7 @@ static void test_an_abort_carries_code_and_text(void **state)
         {"\t\r\n out of luck\v\f", 18, "out of luck", "): out of luck"},
         {" \n ", 4, "", ")"},
         {"a\0b", 4, "a", "): a"},
-        {" \t\n\v\f\r a b \r\f\v\n\t ", 19, "a b", "): a b"},
+        {" \t\n\v\f\r a b \r\f\v\n\t ", 18, "a b", "): a b"},
         {" \r\n\t ", 6, "", ")"},
         {"\b a \x0E", 6, "\b a \x0E", "): \\x08 a \\x0e"},
         {"\x1B[31m\xFF", 7, "\x1B[31m\xEF\xBF\xBD", "): \\x1b[31m\\xff"},
