@@ -7,6 +7,9 @@
 #include "host/base/error.h"
 #include <inttypes.h>
 #include <string.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #define FIRST_ELEMENT MT_BUFFER_HEADER_BYTES
 #define SIZE_PREFIX_BYTES 4u
@@ -133,11 +136,36 @@ mote_status mt_buffers_list_output(const struct mt_buffers *buffers, struct mt_e
     return MOTE_OK;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+static void open_copy(const struct mt_copy *copy, size_t len_bytes)
+{
+    __asan_unpoison_memory_region(copy->data, len_bytes);
+}
+
+void mt_copy_close(const struct mt_copy *copy)
+{
+    __asan_poison_memory_region(copy->data, copy->room_bytes);
+}
+#else
+static void open_copy(const struct mt_copy *copy, size_t len_bytes)
+{
+    (void)copy;
+    (void)len_bytes;
+}
+
+void mt_copy_close(const struct mt_copy *copy)
+{
+    (void)copy;
+}
+#endif
+
 static mote_status make_room(struct mt_copy *copy, const mote_allocator *allocator,
                              size_t len_bytes, mote_error *err)
 {
-    if (len_bytes <= copy->room_bytes)
+    if (len_bytes <= copy->room_bytes) {
+        open_copy(copy, len_bytes);
         return MOTE_OK;
+    }
     /* The old content is not needed: release first, so that both are never held at once. */
     mt_copy_fini(copy, allocator);
     copy->data = mt_alloc(allocator, len_bytes);
@@ -203,6 +231,7 @@ void mt_buffers_drop_from(const struct mt_buffers *buffers, const struct mt_elem
 
 void mt_copy_fini(struct mt_copy *copy, const mote_allocator *allocator)
 {
+    open_copy(copy, copy->room_bytes);
     mt_release(allocator, copy->data);
     *copy = (struct mt_copy){0};
 }

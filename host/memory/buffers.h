@@ -75,6 +75,9 @@ mote_status mt_buffers_copy_error(const struct mt_buffers *buffers, const mote_a
 /* Take from the output buffer everything from an element on. */
 void mt_buffers_drop_from(const struct mt_buffers *buffers, const struct mt_element *element);
 
+/* The message is not looked at any more. In a build with AddressSanitizer whoever does is reported,
+ * until the next one is copied. */
+void mt_copy_close(const struct mt_copy *copy);
 void mt_copy_fini(struct mt_copy *copy, const mote_allocator *allocator);
 
 #endif

@@ -166,6 +166,7 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
         status = run_function(run, function, args, call.n_params, &result, err);
     if (status == MOTE_OK)
         status = put_result(sandbox, function, &result, err);
+    mt_copy_close(&sandbox->message_copy); /* a host function may have kept its arguments */
     return status;
 }
 

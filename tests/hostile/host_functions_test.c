@@ -3,6 +3,7 @@
  * change what the thread has. */
 #include "tests/api/fixture.h"
 
+#include <fcntl.h>
 #include <fenv.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -247,6 +248,57 @@ static void test_a_host_function_that_ends_its_thread_is_noticed(void **state)
     assert_int_equal(in_child(ends_its_thread), 0);
 }
 
+/* ---- Functions that keep what they borrowed ---- */
+
+static const char *kept;
+
+static mote_status keep_text(void *context, const mote_value *args, size_t n_args,
+                             mote_value *result, mote_error *err)
+{
+    (void)context, (void)n_args, (void)err;
+    kept = args[0].as.str.data;
+    *result = args[0]; /* may be given back: it is copied before the borrowed text is gone */
+    return MOTE_OK;
+}
+
+static int reads_what_it_kept(void)
+{
+    const mote_host_function function = {.name = "EchoStr",
+                                         .fn = keep_text,
+                                         .returns = MOTE_TYPE_STR,
+                                         .n_params = 1,
+                                         .params = {MOTE_TYPE_STR}};
+    const mote_value text = mote_str("borrowed");
+    mote_value result;
+    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
+    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_call(sandbox, "HostEchoStr", &text, 1, MOTE_TYPE_STR, &result, &last_error));
+        if (strcmp(result.as.str.data, "borrowed") != 0 || kept == NULL)
+            return 2;
+    }
+#if defined(__SANITIZE_ADDRESS__)
+    int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(quiet, STDERR_FILENO);
+    if (*(const volatile char *)kept == 'b')
+        return 3; /* nobody noticed */
+#endif
+    return mote_sandbox_destroy(sandbox) == MOTE_OK ? 0 : 4;
+}
+
+/* Only a build with AddressSanitizer can tell. */
+static void test_arguments_that_were_kept_are_reported_when_read(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+#if defined(__SANITIZE_ADDRESS__)
+    assert_int_equal(in_child(reads_what_it_kept), 1);
+#else
+    assert_int_equal(in_child(reads_what_it_kept), 0);
+#endif
+}
+
 /* ---- What a thread has ---- */
 
 static mote_status round_upwards(void *context, const mote_value *args, size_t n_args,
@@ -331,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_sandboxes_nest_and_a_circle_is_refused),
         cmocka_unit_test(test_a_host_function_that_jumps_out_is_noticed),
         cmocka_unit_test(test_a_host_function_that_ends_its_thread_is_noticed),
+        cmocka_unit_test(test_arguments_that_were_kept_are_reported_when_read),
         cmocka_unit_test(test_host_and_guest_round_each_in_their_own_way),
         cmocka_unit_test(test_a_guest_changes_no_register_of_the_thread),
     };
