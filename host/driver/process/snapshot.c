@@ -70,6 +70,16 @@ static void save_vectors(const struct mt_machine *machine, const uint8_t *area, 
     out->vector_len_bytes = n;
 }
 
+static void save_frame_vectors(const struct mt_machine *machine, struct mt_cpu *out)
+{
+    uint64_t len_bytes;
+    const uint8_t *area = mt_process_frame_vectors(machine, &len_bytes);
+    if (area != NULL)
+        save_vectors(machine, area, len_bytes, out);
+    else
+        memset(out->vector, 0, sizeof(out->vector));
+}
+
 /* The upper bits of an address all say the same, or `wrfsbase` faults. */
 static uint64_t canonical(uint64_t address)
 {
@@ -93,15 +103,11 @@ static mote_status save_waiting(struct mt_machine *machine, struct mt_cpu *out, 
     mote_status status = mt_process_fetch_state(machine, err);
     if (status != MOTE_OK)
         return status;
-    bool is_in_frame = machine->next == MT_NEXT_CONTEXT || machine->is_vectors_in_frame;
-    const uint8_t *area = machine->from + MT_FROM_VECTORS;
-    uint64_t len_bytes = machine->prepared->vector_bytes;
-    if (is_in_frame)
-        area = mt_process_frame_vectors(machine, &len_bytes);
-    if (area != NULL)
-        save_vectors(machine, area, len_bytes, out);
+    if (machine->next == MT_NEXT_CONTEXT || machine->is_vectors_in_frame)
+        save_frame_vectors(machine, out);
     else
-        memset(out->vector, 0, sizeof(out->vector));
+        save_vectors(machine, machine->from + MT_FROM_VECTORS, machine->prepared->vector_bytes,
+                     out);
     out->fs_base = canonical(get_u64(machine->from + MT_FROM_FS_BASE));
     out->gs_base = canonical(get_u64(machine->from + MT_FROM_GS_BASE));
     return MOTE_OK;
