@@ -20,7 +20,7 @@ BLOCK = re.compile(
 )
 
 # The order of the headers that come first; all others follow by name.
-HOST_HEADERS = ("mote", "value", "error", "config", "image", "sandbox", "snapshot", "dump", "host_function", "driver")
+HOST_HEADERS = ("mote", "value", "error", "config", "image", "sandbox", "snapshot", "dump", "metrics", "host_function", "driver")
 GUEST_HEADERS = ("moteg", "value")
 # What macros expand to, and nobody writes by name.
 WITHOUT_DOCS = {Path("include/mote_guest/macros.h")}

@@ -34,4 +34,7 @@
 /* A wait that takes a processor. */
 #define MT_MAX_SPIN_US 1000000u
 
+/* Log records that a callback gets: in a second, and at once. */
+#define MT_MAX_LOG_RATE 1000000ull
+
 #endif

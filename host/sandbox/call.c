@@ -56,6 +56,7 @@ static mote_status check_guest_error(mote_sandbox *sandbox, const char *function
     mote_status status = read_guest_error(sandbox, &reported, err);
     if (status != MOTE_OK || reported.code == MT_GUEST_CODE_NO_ERROR)
         return status;
+    mt_metrics_guest_error(sandbox->settings.metrics, reported.code);
     return report_guest_error(&reported, function, err);
 }
 
@@ -164,7 +165,7 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
     if (status == MOTE_OK)
         status = enter_guest(sandbox, err);
     if (status == MOTE_OK)
-        status = mt_run_begin(&run, sandbox, "init", sandbox->settings.init_limit_us, err);
+        status = mt_run_begin(&run, sandbox, "init", "", sandbox->settings.init_limit_us, err);
     if (status != MOTE_OK)
         return status;
     status = mt_run_until_done(&run, err);
@@ -233,8 +234,11 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
     struct mt_run run;
     mote_type returns = MOTE_TYPE_VOID;
     mote_status status = prepare_call(sandbox, function, args, n_args, asked, &returns, err);
-    if (status == MOTE_OK)
-        status = mt_run_begin(&run, sandbox, "call", sandbox->settings.time_limit_us, err);
+    if (status != MOTE_OK) {
+        mt_observe_refused(sandbox, MOTE_SPAN_CALL, status);
+        return status;
+    }
+    status = mt_run_begin(&run, sandbox, "call", function, sandbox->settings.time_limit_us, err);
     if (status != MOTE_OK)
         return status;
     run.done_state = state_after_call(sandbox);

@@ -98,6 +98,8 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     *result = mote_void();
     run->sandbox->stats.host_calls++;
     run->sandbox->stats.last_host_calls++;
+    mt_observe_begin(run->sandbox, MOTE_SPAN_HOST_CALL, function->name);
+    uint64_t started_ns = mt_observe_is_on(run->sandbox) ? mt_clock_ns() : 0;
     uint64_t cpu_before_ns = cpu_now(run);
     mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
     run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
@@ -105,7 +107,10 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     run->answered_ns = mt_clock_ns();
     if (run->answered_ns > latest)
         run->late_function = function->name;
-    return returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
+    mote_status status = returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
+    mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
+                   status);
+    return status;
 }
 
 static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,
@@ -143,27 +148,38 @@ static mote_status read_call(mote_sandbox *sandbox, const struct mt_element *ele
     return MOTE_OK;
 }
 
+/* The function that a host call is for, and its arguments; or why it is refused. */
+static mote_status admit(const mote_sandbox *sandbox, const struct mt_wire_call *call,
+                         const mote_host_function **function, mote_value *args, mote_error *err)
+{
+    const char *name = (const char *)call->name.data;
+    *function = mt_registry_find(&sandbox->registry, name, call->name.len);
+    if (*function == NULL)
+        return unknown(name, call->name.len, "is not registered", err);
+    bool is_init = atomic_load(&sandbox->state) == MOTE_SANDBOX_CREATED;
+    bool is_print = strcmp((*function)->name, MT_HOST_PRINT_NAME) == 0;
+    if (is_init && !is_print && !sandbox->settings.host_calls_in_init)
+        return unknown(name, call->name.len, "is not answered while the guest initialises", err);
+    return take_arguments(*function, call, args, err);
+}
+
 mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
                                 mote_error *err)
 {
     mote_sandbox *sandbox = run->sandbox;
     struct mt_wire_call call;
+    const mote_host_function *function;
     mote_value args[MT_WIRE_MAX_PARAMETERS];
     mote_value result;
     mote_status status = read_call(sandbox, element, &call, err);
     if (status != MOTE_OK)
         return status;
-    const char *name = (const char *)call.name.data;
-    const mote_host_function *function = mt_registry_find(&sandbox->registry, name, call.name.len);
-    if (function == NULL)
-        return unknown(name, call.name.len, "is not registered", err);
-    bool is_init = atomic_load(&sandbox->state) == MOTE_SANDBOX_CREATED;
-    bool is_print = strcmp(function->name, MT_HOST_PRINT_NAME) == 0;
-    if (is_init && !is_print && !sandbox->settings.host_calls_in_init)
-        return unknown(name, call.name.len, "is not answered while the guest initialises", err);
-    status = take_arguments(function, &call, args, err);
-    if (status == MOTE_OK)
-        status = run_function(run, function, args, call.n_params, &result, err);
+    status = admit(sandbox, &call, &function, args, err);
+    if (status != MOTE_OK) {
+        mt_observe_refused(sandbox, MOTE_SPAN_HOST_CALL, status);
+        return status;
+    }
+    status = run_function(run, function, args, call.n_params, &result, err);
     if (status == MOTE_OK)
         status = put_result(sandbox, function, &result, err);
     mt_copy_close(&sandbox->message_copy); /* a host function may have kept its arguments */

@@ -3,6 +3,7 @@
 #include "host/sandbox/operations.h"
 
 #include "host/base/error.h"
+#include "host/os/clock.h"
 #include "host/os/process.h"
 #include "host/sandbox/choose.h"
 #include <string.h>
@@ -32,11 +33,23 @@ static mote_status register_print(mote_sandbox *sandbox, mote_error *err)
     return mt_registry_add(&sandbox->registry, &sandbox->allocator, &print, err);
 }
 
+/* From here on somebody may watch. */
+static mote_status apply_config(mote_sandbox *sandbox, const mote_config *config, mote_error *err)
+{
+    struct mt_settings *settings = &sandbox->settings;
+    mote_status status = mt_settings_init(settings, config, &sandbox->image->parsed.facts, err);
+    if (status != MOTE_OK)
+        return status;
+    mt_metrics_hold(settings->metrics);
+    mt_rate_init(&sandbox->log_rate, settings->log_rate_per_s, settings->log_burst);
+    mt_observe_begin(sandbox, MOTE_SPAN_CREATE, "");
+    return MOTE_OK;
+}
+
 static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_error *err)
 {
     struct mt_window window;
-    mote_status status =
-        mt_settings_init(&sandbox->settings, config, &sandbox->image->parsed.facts, err);
+    mote_status status = apply_config(sandbox, config, err);
     if (status == MOTE_OK)
         status = mt_choose_driver(config, &sandbox->driver, err);
     if (status == MOTE_OK)
@@ -69,7 +82,9 @@ mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote
     atomic_fetch_add(&image->n_refs, 1);
     atomic_init(&sandbox->state, MOTE_SANDBOX_CREATED);
     sandbox->id = atomic_fetch_add(&last_id, 1) + 1;
+    uint64_t started_ns = mt_clock_ns();
     mote_status status = fill(sandbox, config, err);
+    mt_observe_end(sandbox, MOTE_SPAN_CREATE, "", started_ns, mt_clock_ns(), status);
     if (status != MOTE_OK) {
         mt_sandbox_destroy(sandbox);
         return status;
@@ -82,8 +97,11 @@ void mt_sandbox_destroy(mote_sandbox *sandbox)
 {
     mote_image *image = sandbox->image;
     mote_allocator allocator = sandbox->allocator;
-    if (sandbox->machine != NULL)
+    if (sandbox->machine != NULL) {
         sandbox->driver->destroy(sandbox->machine, !mt_process_is(sandbox->process_mark));
+        mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_DESTROYED, 1);
+    }
+    mote_metrics_destroy(sandbox->settings.metrics);
     mt_history_fini(sandbox);
     if (sandbox->template != NULL)
         mt_template_put(image, sandbox->template);

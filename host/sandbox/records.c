@@ -4,6 +4,9 @@
 
 #include "host/base/error.h"
 #include "host/base/text.h"
+#include "host/os/clock.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static mote_log_level level_of(uint8_t wire_level)
@@ -22,7 +25,44 @@ static mote_str_view view_of(const struct mt_wire_view *view)
     return (mote_str_view){(const char *)view->data, view->len};
 }
 
-static void give_log(const mote_sandbox *sandbox, const struct mt_wire_log *log)
+/* ---- The limit on the rate ---- */
+
+void mt_records_tell_dropped(mote_sandbox *sandbox, uint64_t now_ns)
+{
+    static const char source[] = "mote";
+    char text[48];
+    if (sandbox->n_log_dropped == 0 || !mt_rate_is_open(&sandbox->log_rate, now_ns))
+        return;
+    int n = snprintf(text, sizeof(text), "%" PRIu64 " records dropped", sandbox->n_log_dropped);
+    const mote_log_record record = {
+        .level = MOTE_LOG_WARN,
+        .message = {text, (size_t)n},
+        .source = {source, sizeof(source) - 1},
+        .caller = {"", 0},
+        .source_file = {"", 0},
+        .n_dropped = sandbox->n_log_dropped,
+    };
+    sandbox->n_log_dropped = 0;
+    sandbox->settings.log(sandbox->settings.log_context, &record);
+}
+
+/* Whether a record may go to the callback now; if not, it is counted as dropped. */
+static bool is_let_through(mote_sandbox *sandbox)
+{
+    if (sandbox->settings.log_rate_per_s == 0)
+        return true;
+    uint64_t now_ns = mt_clock_ns();
+    mt_records_tell_dropped(sandbox, now_ns);
+    if (mt_rate_take(&sandbox->log_rate, now_ns))
+        return true;
+    sandbox->n_log_dropped++;
+    mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_LOG_RECORDS_DROPPED, 1);
+    return false;
+}
+
+/* ---- Delivery ---- */
+
+static void give_log(mote_sandbox *sandbox, const struct mt_wire_log *log)
 {
     const mote_log_record record = {
         .level = level_of(log->level),
@@ -32,7 +72,7 @@ static void give_log(const mote_sandbox *sandbox, const struct mt_wire_log *log)
         .source_file = view_of(&log->source_file),
         .line = log->line,
     };
-    if (sandbox->settings.log != NULL)
+    if (sandbox->settings.log != NULL && is_let_through(sandbox))
         sandbox->settings.log(sandbox->settings.log_context, &record);
 }
 
@@ -76,6 +116,7 @@ static mote_status deliver_one(mote_sandbox *sandbox, const struct mt_element *e
     if (is_print)
         return give_print(sandbox, &log, err);
     sandbox->stats.log_records++;
+    mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_LOG_RECORDS, 1);
     give_log(sandbox, &log);
     return MOTE_OK;
 }

@@ -26,23 +26,34 @@ static void start_cpu_limit(struct mt_run *run)
     look_again_in(run, run->started_ns, sandbox->settings.cpu_limit_us * NS_PER_US);
 }
 
-mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
-                         uint64_t limit_us, mote_error *err)
+static bool is_call(const struct mt_run *run)
 {
+    return strcmp(run->phase, "call") == 0;
+}
+
+static void observe_end(const struct mt_run *run, uint64_t now_ns, mote_status status)
+{
+    mote_span_kind kind = is_call(run) ? MOTE_SPAN_CALL : MOTE_SPAN_INIT;
+    mt_observe_end(run->sandbox, kind, run->function, run->started_ns, now_ns, status);
+}
+
+mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
+                         const char *function, uint64_t limit_us, mote_error *err)
+{
+    *run = (struct mt_run){.sandbox = sandbox, .phase = phase, .function = function};
+    mt_observe_begin(sandbox, is_call(run) ? MOTE_SPAN_CALL : MOTE_SPAN_INIT, function);
     uint64_t now = mt_clock_ns();
-    *run = (struct mt_run){
-        .sandbox = sandbox,
-        .phase = phase,
-        .limit_us = limit_us,
-        .done_state = MOTE_SANDBOX_READY,
-        .started_ns = now,
-        .deadline_ns = now + limit_us * NS_PER_US,
-    };
+    run->limit_us = limit_us;
+    run->done_state = MOTE_SANDBOX_READY;
+    run->started_ns = now;
+    run->deadline_ns = now + limit_us * NS_PER_US;
     run->wall_deadline_ns = run->deadline_ns;
     start_cpu_limit(run);
     mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
-    if (status != MOTE_OK)
+    if (status != MOTE_OK) {
+        observe_end(run, now, status);
         return status;
+    }
     sandbox->stats.last_exits = 0;
     sandbox->stats.last_host_calls = 0;
     sandbox->last_fault.kind = MT_EXIT_PORT;
@@ -53,12 +64,11 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *
 /* The state that an outcome leaves behind. */
 static mote_sandbox_state state_after(const struct mt_run *run, mote_status status)
 {
-    bool is_call = strcmp(run->phase, "call") == 0;
     switch (mote_status_class(status)) {
     case MOTE_CLASS_NONE:
         return run->done_state;
     case MOTE_CLASS_GUEST_ERROR:
-        return is_call ? run->done_state : MOTE_SANDBOX_POISONED;
+        return is_call(run) ? run->done_state : MOTE_SANDBOX_POISONED;
     case MOTE_CLASS_USAGE:
     case MOTE_CLASS_LOAD:
     case MOTE_CLASS_GUEST_FAULT:
@@ -73,12 +83,15 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
 void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
 {
     mote_sandbox *sandbox = run->sandbox;
-    sandbox->stats.last_wall_us = (mt_clock_ns() - run->started_ns) / NS_PER_US;
+    uint64_t now = mt_clock_ns();
+    sandbox->stats.last_wall_us = (now - run->started_ns) / NS_PER_US;
     sandbox->stats.system_calls = sandbox->driver->n_system_calls(sandbox->machine);
     atomic_store(&sandbox->state, state_after(run, status));
     mt_guard_end(&sandbox->guard);
     if (mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)
         mt_sandbox_dump_fault(sandbox, err);
+    mt_records_tell_dropped(sandbox, now);
+    observe_end(run, now, status);
 }
 
 static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_error *err)
@@ -294,6 +307,7 @@ static mote_status answer_fault(struct mt_run *run, const struct mt_exit *exit, 
 static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
                                mote_error *err)
 {
+    mt_observe_exit(run->sandbox, exit->kind);
     if (exit->kind == MT_EXIT_INTERRUPTED)
         return interrupted(run, err);
     run->sandbox->stats.exits++;

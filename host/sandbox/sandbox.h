@@ -15,6 +15,7 @@
  *   template.c   what sandboxes of one image share
  *   snapshot.c   snapshots, and the stack of them
  *   dump.c       core files
+ *   observe.c    metrics and spans
  *   lifecycle_table.c  which operation each state accepts
  */
 #ifndef MOTE_HOST_SANDBOX_SANDBOX_H
@@ -22,6 +23,8 @@
 
 #include "host/hostfn/registry.h"
 #include "host/memory/buffers.h"
+#include "host/observe/metrics.h"
+#include "host/observe/rate.h"
 #include "host/sandbox/guard.h"
 #include "host/sandbox/settings.h"
 #include "host/sandbox/snapshot.h"
@@ -47,6 +50,8 @@ struct mote_sandbox {
     struct mt_exit last_fault;   /* (g) of the last run; its kind says whether it was one */
     uint64_t dispatch;           /* (g) where a 0.1 guest wants its calls */
     mote_sandbox_stats stats;    /* (g) */
+    struct mt_rate log_rate;     /* (g) where the settings limit it */
+    uint64_t n_log_dropped;      /* (g) records that nobody has been told of yet */
     /* (c): set at creation. (g): belongs to whom the guard let in */
 };
 
@@ -54,6 +59,7 @@ struct mote_sandbox {
 struct mt_run {
     mote_sandbox *sandbox;
     const char *phase;             /* "init" or "call" */
+    const char *function;          /* that is called; "" in a guest's initialisation */
     mote_sandbox_state done_state; /* that success leaves behind */
     uint64_t limit_us;
     uint64_t started_ns;
@@ -66,7 +72,7 @@ struct mt_run {
 
 /* Begin a run: the calling thread's alarm, the deadline. Cancels count from here on. */
 mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
-                         uint64_t limit_us, mote_error *err);
+                         const char *function, uint64_t limit_us, mote_error *err);
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
 /* Whether a limit has passed at this moment: MOTE_E_TIME_LIMIT. */
@@ -75,6 +81,16 @@ mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error 
  * claimed. */
 void mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
 
+/* Whether anybody watches, so that reading the clock is worth it. */
+bool mt_observe_is_on(const mote_sandbox *sandbox);
+/* An operation begins, and ends: its spans, its count, its duration. function may be "". */
+void mt_observe_begin(const mote_sandbox *sandbox, mote_span_kind kind, const char *function);
+void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
+                    uint64_t started_ns, uint64_t now_ns, mote_status status);
+/* An operation was refused before it began. */
+void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status);
+void mt_observe_exit(const mote_sandbox *sandbox, enum mt_exit_kind kind);
+
 /* Write the core file that the settings ask for at a fault. */
 void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err);
 
@@ -82,6 +98,9 @@ void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err);
  * topmost first. */
 mote_status mt_records_deliver(mote_sandbox *sandbox, const struct mt_element *elements,
                                size_t n_records, mote_error *err);
+
+/* Tell the callback how many records were dropped, once the limit lets records through again. */
+void mt_records_tell_dropped(mote_sandbox *sandbox, uint64_t now_ns);
 
 /* Answer the host call in an element. A guest that tries is told of a failure, and goes on. */
 mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,

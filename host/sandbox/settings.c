@@ -68,6 +68,10 @@ static mote_status apply_limits(struct mt_settings *settings, const mote_config 
          &settings->cancel_wait_us},
         {"spin_us", config->spin_us, 0, 0, MT_MAX_SPIN_US, &settings->spin_us},
         {"cpu_limit_us", config->cpu_limit_us, 0, 0, MT_MAX_DURATION_US, &settings->cpu_limit_us},
+        {"log_rate_per_s", config->log_rate_per_s, 0, 0, MT_MAX_LOG_RATE,
+         &settings->log_rate_per_s},
+        {"log_burst", config->log_burst, config->log_rate_per_s, 0, MT_MAX_LOG_RATE,
+         &settings->log_burst},
     };
     return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
 }
@@ -101,6 +105,9 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
     made.log_context = config->log_context;
     made.print = config->print;
     made.print_context = config->print_context;
+    made.metrics = config->metrics;
+    made.span = config->span;
+    made.span_context = config->span_context;
     *settings = made;
     return MOTE_OK;
 }

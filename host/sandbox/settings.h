@@ -20,6 +20,11 @@ struct mt_settings {
     void *log_context;
     mote_print_fn print;
     void *print_context;
+    struct mote_metrics *metrics; /* NULL: nothing is counted */
+    uint64_t log_rate_per_s;      /* 0: no limit */
+    uint64_t log_burst;
+    mote_span_fn span;
+    void *span_context;
 };
 
 /* config may be NULL. MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */

@@ -4,6 +4,7 @@
 
 #include "abi/memory_map.h"
 #include "host/base/error.h"
+#include "host/os/clock.h"
 #include "host/sandbox/operations.h"
 #include "host/snapshot/frozen.h"
 #include <string.h>
@@ -136,7 +137,7 @@ static mote_status fill(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_err
     return snapshot->has_cpu ? driver->save(sandbox->machine, &snapshot->cpu, err) : MOTE_OK;
 }
 
-mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *err)
+static mote_status take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *err)
 {
     mote_status status = make_sets(sandbox, err);
     if (status != MOTE_OK)
@@ -157,6 +158,29 @@ mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_er
     sandbox->stats.snapshots++;
     *out = snapshot;
     return MOTE_OK;
+}
+
+static uint64_t observe_begin(const mote_sandbox *sandbox, mote_span_kind kind)
+{
+    if (!mt_observe_is_on(sandbox))
+        return 0;
+    mt_observe_begin(sandbox, kind, "");
+    return mt_clock_ns();
+}
+
+static mote_status observe_end(const mote_sandbox *sandbox, mote_span_kind kind,
+                               uint64_t started_ns, mote_status status)
+{
+    if (mt_observe_is_on(sandbox))
+        mt_observe_end(sandbox, kind, "", started_ns, mt_clock_ns(), status);
+    return status;
+}
+
+mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *err)
+{
+    uint64_t started_ns = observe_begin(sandbox, MOTE_SPAN_SNAPSHOT);
+    mote_status status = take(sandbox, out, err);
+    return observe_end(sandbox, MOTE_SPAN_SNAPSHOT, started_ns, status);
 }
 
 /* ---- Restore ---- */
@@ -221,7 +245,7 @@ static mote_status restore_definitions(mote_sandbox *sandbox, const mote_snapsho
     return mt_sandbox_publish_definitions(sandbox, err);
 }
 
-mote_status mt_snapshot_restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_error *err)
+static mote_status restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_error *err)
 {
     if (snapshot->template != sandbox->template)
         return mt_fail(err, MOTE_E_SNAPSHOT,
@@ -242,7 +266,16 @@ mote_status mt_snapshot_restore(mote_sandbox *sandbox, mote_snapshot *snapshot, 
     sandbox->dispatch = snapshot->dispatch;
     sandbox->stats.restores++;
     sandbox->stats.last_restored_pages = mt_page_set_count(&sandbox->history.pages);
+    mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_RESTORED_PAGES,
+                   sandbox->stats.last_restored_pages);
     return MOTE_OK;
+}
+
+mote_status mt_snapshot_restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_error *err)
+{
+    uint64_t started_ns = observe_begin(sandbox, MOTE_SPAN_RESTORE);
+    mote_status status = restore(sandbox, snapshot, err);
+    return observe_end(sandbox, MOTE_SPAN_RESTORE, started_ns, status);
 }
 
 /* ---- The stack ---- */

@@ -29,7 +29,10 @@ typedef enum mote_policy {
     MOTE_POLICY_FASTEST = 2             /**< the one with the quickest round trip, measured once */
 } mote_policy;
 
-/** One log record of a guest. All text comes from the guest and is not escaped. */
+/**
+ * One log record of a guest. All text comes from the guest and is not escaped. Where n_dropped is
+ * not 0 the record is the library's own: so many went before that the rate limit dropped.
+ */
 typedef struct mote_log_record {
     mote_log_level level;
     mote_str_view message;
@@ -37,6 +40,7 @@ typedef struct mote_log_record {
     mote_str_view caller;
     mote_str_view source_file;
     uint32_t line;
+    uint64_t n_dropped; /**< always 0 in a guest's record */
 } mote_log_record;
 
 /**
@@ -54,6 +58,44 @@ typedef void (*mote_log_fn)(void *context, const mote_log_record *record);
  * use the same sandbox. The text is borrowed until it returns, and is not escaped.
  */
 typedef void (*mote_print_fn)(void *context, const char *text, size_t len_bytes);
+
+/** What a span is about. */
+typedef enum mote_span_kind {
+    MOTE_SPAN_CREATE = 0,    /**< a sandbox is created */
+    MOTE_SPAN_INIT = 1,      /**< its guest initialises */
+    MOTE_SPAN_CALL = 2,      /**< a call into the guest, once its words have been checked */
+    MOTE_SPAN_HOST_CALL = 3, /**< a host function runs */
+    MOTE_SPAN_SNAPSHOT = 4,  /**< a snapshot is taken */
+    MOTE_SPAN_RESTORE = 5    /**< a sandbox is brought back to a snapshot */
+} mote_span_kind;
+
+/**
+ * The beginning or the end of an operation. No text in it is a guest's: a function is named by the
+ * caller of mote_call(), whom the guest's function table has confirmed where it has one, or by the
+ * registration of a host function.
+ */
+typedef struct mote_span {
+    size_t struct_size; /**< sizeof(mote_span) of the library, which may be newer */
+    mote_span_kind kind;
+    bool is_end;
+    const char *operation; /**< "create", "init", "call", "host call", "snapshot" or "restore" */
+    const char *function;  /**< guest or host function, or "" */
+    uint64_t sandbox_id;   /**< no two sandboxes of a process have the same */
+    uint64_t time_ns;      /**< CLOCK_MONOTONIC */
+    uint64_t duration_ns;  /**< of one that ended; else 0 */
+    mote_status status;    /**< what it ended with; else MOTE_OK */
+} mote_span;
+
+/**
+ * Learn that an operation of a sandbox began or ended. Spans of a thread nest.
+ *
+ * Runs on the thread that called into the sandbox, inside that operation, whose limits go on
+ * counting during a host call; it must not use the same sandbox. The span and its text are borrowed
+ * until it returns.
+ */
+typedef void (*mote_span_fn)(void *context, const mote_span *span);
+
+struct mote_metrics;
 
 /**
  * Replace malloc, realloc and free for one image and its sandboxes.
@@ -133,13 +175,21 @@ typedef struct mote_config {
      * guest may then run on while its exit is looked at. Drivers whose guests run on the caller's
      * own processor have no use for it: today it counts on driver process alone. */
     uint64_t spin_us;
+    struct mote_metrics *metrics; /**< what the sandbox counts into, of <mote/metrics.h>; or NULL */
+    /** How many log records reach the callback each second, up to 1,000,000; 0: all. What is over
+     * it is dropped, and told of in a record of the library's own. */
+    uint64_t log_rate_per_s;
+    uint64_t log_burst; /**< how many may come at once; 0: as many as in a second */
+    mote_span_fn span;  /**< NULL: none */
+    void *span_context;
 } mote_config;
 
 /** The initial value of every mote_config. */
 #define MOTE_CONFIG_INIT \
     { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
-            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL, 0 \
+            MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL, 0, NULL, \
+            0, 0, NULL, NULL \
     }
 
 #ifdef __cplusplus

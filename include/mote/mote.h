@@ -21,6 +21,7 @@
 #include <mote/error.h>
 #include <mote/host_function.h>
 #include <mote/image.h>
+#include <mote/metrics.h>
 #include <mote/sandbox.h>
 #include <mote/snapshot.h>
 #include <mote/value.h>

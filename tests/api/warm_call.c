@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls an empty function as often as the argument says, with the default time limit: what strace
- * counts of it is the cost of a warm call. */
+ * counts of it is the cost of a warm call. With a third argument the calls are counted and timed.
+ */
 #include <mote/mote.h>
 
 #include <stdio.h>
@@ -10,10 +11,11 @@ int main(int argc, char **argv)
 {
     mote_error err;
     mote_sandbox *sandbox;
-    if (argc != 3)
+    mote_config config = MOTE_CONFIG_INIT;
+    if (argc < 3 || (argc > 3 && mote_metrics_create(NULL, &config.metrics, &err) != MOTE_OK))
         return 2;
     long n_calls = strtol(argv[2], NULL, 10);
-    if (mote_open(argv[1], NULL, &sandbox, &err) != MOTE_OK) {
+    if (mote_open(argv[1], &config, &sandbox, &err) != MOTE_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -23,5 +25,6 @@ int main(int argc, char **argv)
             return 1;
         }
     }
+    mote_metrics_destroy(config.metrics);
     return mote_sandbox_destroy(sandbox) != MOTE_OK;
 }
