@@ -99,7 +99,7 @@ static mote_status cancel_own(void *context, const mote_value *args, size_t n_ar
                               mote_value *result, mote_error *err)
 {
     (void)args, (void)n_args, (void)err;
-    *result = mote_i32(mote_sandbox_cancel(*(mote_sandbox **)context));
+    *result = mote_i32((int32_t)mote_sandbox_cancel(*(mote_sandbox **)context));
     return MOTE_OK;
 }
 
