@@ -186,6 +186,7 @@ static void test_a_restore_to_the_same_snapshot_looks_at_what_was_written(void *
     assert_int_equal(looked_at(sandbox), n_before + 3);
     /* Tracking is begun with a snapshot, and not with every restore. */
     uint64_t n_tracks = mt_script_record_of(sandbox->machine).n_tracks;
+    assert_int_equal(n_tracks, 1);
     restore(&story, sandbox, copy);
     assert_int_equal(mt_script_record_of(sandbox->machine).n_tracks, n_tracks);
     end(&story);
