@@ -165,7 +165,8 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
     if (status == MOTE_OK)
         status = enter_guest(sandbox, err);
     if (status == MOTE_OK)
-        status = mt_run_begin(&run, sandbox, "init", "", sandbox->settings.init_limit_us, err);
+        status =
+            mt_run_begin(&run, sandbox, MOTE_SPAN_INIT, "", sandbox->settings.init_limit_us, err);
     if (status != MOTE_OK)
         return status;
     status = mt_run_until_done(&run, err);
@@ -238,7 +239,8 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
         mt_observe_refused(sandbox, MOTE_SPAN_CALL, status);
         return status;
     }
-    status = mt_run_begin(&run, sandbox, "call", function, sandbox->settings.time_limit_us, err);
+    status =
+        mt_run_begin(&run, sandbox, MOTE_SPAN_CALL, function, sandbox->settings.time_limit_us, err);
     if (status != MOTE_OK)
         return status;
     run.done_state = state_after_call(sandbox);

@@ -98,8 +98,11 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     *result = mote_void();
     run->sandbox->stats.host_calls++;
     run->sandbox->stats.last_host_calls++;
-    mt_observe_begin(run->sandbox, MOTE_SPAN_HOST_CALL, function->name);
-    uint64_t started_ns = mt_observe_is_on(run->sandbox) ? mt_clock_ns() : 0;
+    uint64_t started_ns = 0;
+    if (mt_observe_is_on(run->sandbox)) {
+        mt_observe_begin(run->sandbox, MOTE_SPAN_HOST_CALL, function->name);
+        started_ns = mt_clock_ns();
+    }
     uint64_t cpu_before_ns = cpu_now(run);
     mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
     run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
@@ -108,8 +111,9 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     if (run->answered_ns > latest)
         run->late_function = function->name;
     mote_status status = returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
-    mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
-                   status);
+    if (mt_observe_is_on(run->sandbox))
+        mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns,
+                       run->answered_ns, status);
     return status;
 }
 

@@ -14,11 +14,6 @@ static const char *const operation_names[MT_N_SPAN_KINDS] = {
     [MOTE_SPAN_SNAPSHOT] = "snapshot", [MOTE_SPAN_RESTORE] = "restore",
 };
 
-bool mt_observe_is_on(const mote_sandbox *sandbox)
-{
-    return sandbox->settings.metrics != NULL || sandbox->settings.span != NULL;
-}
-
 static mote_span span_of(const mote_sandbox *sandbox, mote_span_kind kind, const char *function)
 {
     return (mote_span){
@@ -67,9 +62,4 @@ void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind, const char
 void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status)
 {
     mt_metrics_outcome(sandbox->settings.metrics, kind, status);
-}
-
-void mt_observe_exit(const mote_sandbox *sandbox, enum mt_exit_kind kind)
-{
-    mt_metrics_exit(sandbox->settings.metrics, kind);
 }

@@ -26,27 +26,28 @@ static void start_cpu_limit(struct mt_run *run)
     look_again_in(run, run->started_ns, sandbox->settings.cpu_limit_us * NS_PER_US);
 }
 
-static bool is_call(const struct mt_run *run)
-{
-    return strcmp(run->phase, "call") == 0;
-}
-
 static void observe_end(const struct mt_run *run, uint64_t now_ns, mote_status status)
 {
-    mote_span_kind kind = is_call(run) ? MOTE_SPAN_CALL : MOTE_SPAN_INIT;
-    mt_observe_end(run->sandbox, kind, run->function, run->started_ns, now_ns, status);
+    if (mt_observe_is_on(run->sandbox))
+        mt_observe_end(run->sandbox, run->kind, run->function, run->started_ns, now_ns, status);
 }
 
-mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
+mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_kind kind,
                          const char *function, uint64_t limit_us, mote_error *err)
 {
-    *run = (struct mt_run){.sandbox = sandbox, .phase = phase, .function = function};
-    mt_observe_begin(sandbox, is_call(run) ? MOTE_SPAN_CALL : MOTE_SPAN_INIT, function);
+    if (sandbox->settings.span != NULL)
+        mt_observe_begin(sandbox, kind, function);
     uint64_t now = mt_clock_ns();
-    run->limit_us = limit_us;
-    run->done_state = MOTE_SANDBOX_READY;
-    run->started_ns = now;
-    run->deadline_ns = now + limit_us * NS_PER_US;
+    *run = (struct mt_run){
+        .sandbox = sandbox,
+        .kind = kind,
+        .phase = kind == MOTE_SPAN_CALL ? "call" : "init",
+        .function = function,
+        .limit_us = limit_us,
+        .done_state = MOTE_SANDBOX_READY,
+        .started_ns = now,
+        .deadline_ns = now + limit_us * NS_PER_US,
+    };
     run->wall_deadline_ns = run->deadline_ns;
     start_cpu_limit(run);
     mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
@@ -68,7 +69,7 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
     case MOTE_CLASS_NONE:
         return run->done_state;
     case MOTE_CLASS_GUEST_ERROR:
-        return is_call(run) ? run->done_state : MOTE_SANDBOX_POISONED;
+        return run->kind == MOTE_SPAN_CALL ? run->done_state : MOTE_SANDBOX_POISONED;
     case MOTE_CLASS_USAGE:
     case MOTE_CLASS_LOAD:
     case MOTE_CLASS_GUEST_FAULT:
@@ -90,7 +91,8 @@ void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
     mt_guard_end(&sandbox->guard);
     if (mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)
         mt_sandbox_dump_fault(sandbox, err);
-    mt_records_tell_dropped(sandbox, now);
+    if (sandbox->n_log_dropped != 0)
+        mt_records_tell_dropped(sandbox, now);
     observe_end(run, now, status);
 }
 
@@ -307,7 +309,8 @@ static mote_status answer_fault(struct mt_run *run, const struct mt_exit *exit, 
 static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
                                mote_error *err)
 {
-    mt_observe_exit(run->sandbox, exit->kind);
+    if (run->sandbox->settings.metrics != NULL)
+        mt_metrics_exit(run->sandbox->settings.metrics, exit->kind);
     if (exit->kind == MT_EXIT_INTERRUPTED)
         return interrupted(run, err);
     run->sandbox->stats.exits++;

@@ -58,6 +58,7 @@ struct mote_sandbox {
 /* One run of the guest: its initialisation, or one call. */
 struct mt_run {
     mote_sandbox *sandbox;
+    mote_span_kind kind;           /* MOTE_SPAN_INIT or MOTE_SPAN_CALL */
     const char *phase;             /* "init" or "call" */
     const char *function;          /* that is called; "" in a guest's initialisation */
     mote_sandbox_state done_state; /* that success leaves behind */
@@ -71,7 +72,7 @@ struct mt_run {
 };
 
 /* Begin a run: the calling thread's alarm, the deadline. Cancels count from here on. */
-mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, const char *phase,
+mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_kind kind,
                          const char *function, uint64_t limit_us, mote_error *err);
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
@@ -82,14 +83,17 @@ mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error 
 void mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
 
 /* Whether anybody watches, so that reading the clock is worth it. */
-bool mt_observe_is_on(const mote_sandbox *sandbox);
+static inline bool mt_observe_is_on(const mote_sandbox *sandbox)
+{
+    return sandbox->settings.metrics != NULL || sandbox->settings.span != NULL;
+}
+
 /* An operation begins, and ends: its spans, its count, its duration. function may be "". */
 void mt_observe_begin(const mote_sandbox *sandbox, mote_span_kind kind, const char *function);
 void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
                     uint64_t started_ns, uint64_t now_ns, mote_status status);
 /* An operation was refused before it began. */
 void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status);
-void mt_observe_exit(const mote_sandbox *sandbox, enum mt_exit_kind kind);
 
 /* Write the core file that the settings ask for at a fault. */
 void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err);
