@@ -57,7 +57,7 @@ static mote_status take_page(struct table_area *area, uint64_t *page, mote_error
 
 static mote_status make_top(struct table_area *area, mote_error *err)
 {
-    uint64_t page[2];
+    uint64_t page[2] = {0, 0};
     for (size_t level = 0; level < 2; level++) {
         mote_status status = take_page(area, &page[level], err);
         if (status != MOTE_OK)
