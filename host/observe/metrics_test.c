@@ -115,6 +115,7 @@ static void test_exits_and_counts_have_their_names(void **state)
     write_text(metrics);
     assert_line("mote_exits_total{kind=\"port\"} 0");
     assert_line("mote_exits_total{kind=\"died\"} 1");
+    assert_null(strstr(text, "error_code=\"0\""));
     assert_line("mote_restored_pages_total 17");
     assert_line("mote_cancelled_guest_executions_total 3");
     mote_metrics_destroy(metrics);

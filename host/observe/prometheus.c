@@ -126,8 +126,8 @@ static void put_live(struct writer *writer, const mote_metrics *metrics)
 {
     static const struct name name = {"mote_sandboxes", "Sandboxes that there are."};
     /* In this order: whoever is destroyed was created before. */
-    uint64_t destroyed = read_count(&metrics->counters[MT_COUNTER_DESTROYED]);
-    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t destroyed =
+        atomic_load_explicit(&metrics->counters[MT_COUNTER_DESTROYED], memory_order_acquire);
     uint64_t created = read_count(&metrics->outcomes[MOTE_SPAN_CREATE][MOTE_CLASS_NONE]);
     put_head(writer, &name, "gauge");
     put(writer, "%s %" PRIu64 "\n", name.name, created > destroyed ? created - destroyed : 0);
