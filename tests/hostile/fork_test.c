@@ -415,13 +415,13 @@ static void count_everywhere(size_t n_found[2])
     assert_true(maps != NULL && memory >= 0);
     n_found[0] = n_found[1] = 0;
     while (fgets(line, sizeof(line), maps) != NULL) {
-        uint64_t first;
-        uint64_t last;
-        char rights[8];
-        (void)sscanf(line, "Rss: %ld", &resident_kib);
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &first, &last, rights) == 3) {
+        char *next;
+        uint64_t first = strtoull(line, &next, 16);
+        if (strncmp(line, "Rss:", 4) == 0)
+            resident_kib = strtol(line + 4, NULL, 10);
+        if (next != line && *next == '-') {
             start = first;
-            end = last;
+            end = strtoull(next + 1, NULL, 16);
         } else if (strncmp(line, "VmFlags:", 8) == 0 && resident_kib > 0 &&
                    end - start < LARGEST_MAPPING) {
             n_found[strstr(line, " dd") != NULL] += count_in_mapping(memory, start, end);

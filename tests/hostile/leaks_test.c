@@ -236,9 +236,11 @@ static size_t list_host_ranges(struct range *ranges)
     FILE *maps = fopen("/proc/self/maps", "r");
     assert_non_null(maps);
     while (fgets(line, sizeof(line), maps) != NULL && n < MAX_RANGES) {
+        char *next;
         struct range *range = &ranges[n];
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64, &range->start, &range->end) == 2 &&
-            range->end - range->start < LARGEST_RANGE)
+        range->start = strtoull(line, &next, 16);
+        range->end = *next == '-' ? strtoull(next + 1, NULL, 16) : range->start;
+        if (range->end - range->start < LARGEST_RANGE)
             n++;
     }
     fclose(maps);
