@@ -92,6 +92,10 @@ static mote_status try_drivers(const struct arguments *arguments, const struct t
         struct trial *trial = &trials[(*n)++];
         trial->driver = (mote_driver_report){.struct_size = sizeof trial->driver};
         mote_status status = mote_driver_examine(i, &trial->driver, err);
+        if (status == MOTE_OK && trial->driver.is_for_debugging && arguments->driver == NULL) {
+            (*n)--;
+            continue;
+        }
         if (status == MOTE_OK && trial->driver.works) {
             status = trial_measure(trial, paths, arguments->is_calls_only, err);
         }

@@ -40,11 +40,13 @@ mote_status mote_driver_examine(size_t index, mote_driver_report *report, mote_e
                        report->struct_size, sizeof(*report));
     if (driver == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "no driver of index %zu", index);
-    mote_driver_report made = {.struct_size = sizeof(made), .is_hardware = driver->is_hardware};
+    mote_driver_report made = {.struct_size = sizeof(made),
+                               .is_hardware = driver->is_hardware,
+                               .is_for_debugging = driver->is_for_debugging};
     snprintf(made.name, sizeof(made.name), "%s", driver->name);
     snprintf(made.isolation, sizeof(made.isolation), "%s", driver->isolation);
     driver->examine(&made);
-    if (made.works)
+    if (made.works && !made.is_for_debugging)
         measure(driver, &made);
     *report = made;
     return mt_outcome(MOTE_OK, err);

@@ -31,6 +31,13 @@ struct mt_region {
     uint64_t populate_end;
 };
 
+/* How a guest reaches its host, in the words of the PEB (abi/peb.h). */
+struct mt_way_out {
+    uint64_t run_mode; /* enum mt_run_mode */
+    uint64_t function; /* of the modes in which guest and host share a process: with the Win64 */
+    uint64_t context;  /* convention, and its first argument */
+};
+
 /* The private part of a sandbox's memory, as the host sees it. Guests may change it at any time. */
 struct mt_window {
     uint8_t *host;

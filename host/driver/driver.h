@@ -82,6 +82,8 @@ struct mt_driver {
     const char *name;
     const char *isolation;
     bool is_hardware;
+    bool is_for_debugging; /* nothing is isolated and nothing stops a guest: only chosen by name,
+                              never measured, and limits on time are not looked at */
 
     /* Fill a report that is zeroed but for struct_size. Opens and closes what it needs. */
     void (*examine)(mote_driver_report *report);
@@ -100,6 +102,9 @@ struct mt_driver {
     /* How long a wait for the guest may spin before it sleeps; not at all before this is called.
      * Before the first run. NULL: this driver does not wait for its guests. */
     void (*spin)(struct mt_machine *machine, uint64_t spin_ns);
+
+    /* Say how guests reach their host. NULL: through the stub page. */
+    void (*find_way_out)(struct mt_machine *machine, struct mt_way_out *out);
 
     /* Let the next run start at these registers, with everything that ring 3 can change reset. */
     void (*enter)(struct mt_machine *machine, const struct mt_registers *registers);

@@ -2,12 +2,14 @@
 /* The list of drivers. */
 #include "host/driver/drivers.h"
 
+#include "host/driver/inprocess/inprocess.h"
 #include "host/driver/kvm/kvm.h"
 #include "host/driver/process/process.h"
 #include <string.h>
 
-/* In order of preference: hardware first. */
-static const struct mt_driver *const drivers[] = {&mt_driver_kvm, &mt_driver_process};
+/* In order of preference: hardware first; last what no policy chooses. */
+static const struct mt_driver *const drivers[] = {&mt_driver_kvm, &mt_driver_process,
+                                                  &mt_driver_inprocess};
 
 #define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 

@@ -34,6 +34,20 @@ void mt_peb_write(const struct mt_layout *layout, const struct mt_window *window
     mt_guest_write(window, mt_gva(layout->start[MT_PLACE_PEB]), &peb, sizeof(peb));
 }
 
+_Static_assert(offsetof(struct mt_peb, outb_context) ==
+                       offsetof(struct mt_peb, outb_function) + 8 &&
+                   offsetof(struct mt_peb, run_mode) == offsetof(struct mt_peb, outb_context) + 8,
+               "three words in a row");
+
+void mt_peb_set_way_out(const struct mt_layout *layout, const struct mt_window *window,
+                        const struct mt_way_out *way_out)
+{
+    const uint64_t words[] = {way_out->function, way_out->context, way_out->run_mode};
+    uint64_t peb = layout->start[MT_PLACE_PEB];
+    mt_guest_write(window, mt_gva(peb + offsetof(struct mt_peb, outb_function)), words,
+                   sizeof(words));
+}
+
 uint64_t mt_peb_dispatch_function(const struct mt_layout *layout, const struct mt_window *window)
 {
     uint64_t dispatch = 0;

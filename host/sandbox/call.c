@@ -130,6 +130,11 @@ static mote_status enter_guest(mote_sandbox *sandbox, mote_error *err)
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "getrandom");
     mt_peb_write(layout, &sandbox->buffers.window, random[0]);
+    if (sandbox->driver->find_way_out != NULL) {
+        struct mt_way_out way_out;
+        sandbox->driver->find_way_out(sandbox->machine, &way_out);
+        mt_peb_set_way_out(layout, &sandbox->buffers.window, &way_out);
+    }
     const struct mt_registers start = {
         .rip = layout->start[MT_PLACE_CODE] + sandbox->image->parsed.entry,
         .rsp = layout->initial_rsp,

@@ -38,7 +38,7 @@ static size_t first_working(void)
 {
     const struct mt_driver *driver;
     for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
-        if (works(driver))
+        if (!driver->is_for_debugging && works(driver))
             return i;
     }
     return first_hardware();
@@ -51,6 +51,8 @@ static size_t measure_fastest(void)
     uint64_t best_ns = UINT64_MAX;
     for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
         struct mt_measurement measured;
+        if (driver->is_for_debugging)
+            continue;
         if (mt_driver_measure(driver, &measured, NULL) == MOTE_OK && measured.call_ns < best_ns) {
             best = i;
             best_ns = measured.call_ns;

@@ -139,7 +139,7 @@ static mote_status check_cpu_limit(struct mt_run *run, uint64_t now_ns, mote_err
 
 mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err)
 {
-    if (now_ns < run->deadline_ns)
+    if (now_ns < run->deadline_ns || run->sandbox->driver->is_for_debugging)
         return MOTE_OK;
     if (now_ns >= run->wall_deadline_ns)
         return out_of_time(run, now_ns, err);

@@ -101,7 +101,10 @@ static void say_isolation(const struct session *session)
     const char *used = mote_sandbox_driver(session->sandbox);
     if (strcmp(used, mote_driver_name(0)) == 0)
         return;
-    if (wanted_driver(session->options) != NULL)
+    if (strcmp(used, "inprocess") == 0)
+        fprintf(stderr, "mote: note: no isolation: driver %s runs the guest in this process\n",
+                used);
+    else if (wanted_driver(session->options) != NULL)
         fprintf(stderr, "mote: note: isolation by driver %s, not by hardware, as was asked\n",
                 used);
     else
