@@ -32,7 +32,12 @@ bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to,
 
 bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint64_t *value)
 {
-    return mt_guest_read(window, from, value, sizeof(*value));
+    const uint8_t *host = host_of(window, from, sizeof(*value));
+    if (host == NULL)
+        return false;
+    memcpy(value, host, sizeof(*value));
+    keep_copy();
+    return true;
 }
 
 bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
@@ -43,13 +48,20 @@ bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void
         return false;
     if (len_bytes > 0)
         memcpy(host, from, len_bytes);
-    mt_guest_built(window, to, len_bytes);
+    if (window->written != NULL)
+        mt_guest_built(window, to, len_bytes);
     return true;
 }
 
 bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value)
 {
-    return mt_guest_write(window, to, &value, sizeof(value));
+    uint8_t *host = host_of(window, to, sizeof(value));
+    if (host == NULL)
+        return false;
+    memcpy(host, &value, sizeof(value));
+    if (window->written != NULL)
+        mt_guest_built(window, to, sizeof(value));
+    return true;
 }
 
 uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)

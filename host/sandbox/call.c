@@ -185,6 +185,15 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
 
 /* ---- Call ---- */
 
+/* Its name is made when it is needed. */
+static mote_status bad_argument(const mote_value *arg, size_t i, mote_error *err)
+{
+    struct mt_wire_value ignored;
+    char what[32];
+    snprintf(what, sizeof(what), "argument %zu", i);
+    return mt_value_to_wire(arg, false, what, &ignored, err);
+}
+
 static mote_status make_call(const char *function, const mote_value *args, size_t n_args,
                              mote_type returns, struct mt_wire_call *call, mote_error *err)
 {
@@ -193,11 +202,8 @@ static mote_status make_call(const char *function, const mote_value *args, size_
     call->returns = (enum mt_wire_type)returns;
     call->n_params = n_args;
     for (size_t i = 0; i < n_args; i++) {
-        char what[32];
-        snprintf(what, sizeof(what), "argument %zu", i);
-        mote_status status = mt_value_to_wire(&args[i], false, what, &call->params[i], err);
-        if (status != MOTE_OK)
-            return status;
+        if (mt_value_to_wire(&args[i], false, "", &call->params[i], NULL) != MOTE_OK)
+            return bad_argument(&args[i], i, err);
     }
     return MOTE_OK;
 }
