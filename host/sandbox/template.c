@@ -126,12 +126,12 @@ mote_status mt_template_get(mote_image *image, const struct mt_driver *driver,
     struct mt_template *template = find(image, driver, sizes);
     if (template == NULL) {
         status = make(&image->parsed, driver, sizes, &template, err);
-        if (status == MOTE_OK) {
+        if (template != NULL) {
             template->next = image->templates;
             image->templates = template;
         }
     }
-    if (status == MOTE_OK) {
+    if (template != NULL) {
         template->n_users++;
         *out = template;
     }

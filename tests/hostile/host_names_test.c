@@ -91,7 +91,8 @@ static void test_no_other_name_reaches_a_function(void **state)
         assert_error(call_by_name(names[i].name, names[i].len_bytes, &n_calls),
                      MOTE_E_HOST_FUNCTION_UNKNOWN);
     memset(long_name, 'x', sizeof(long_name));
-    memcpy(long_name, "HostCount", 9);
+    for (size_t i = 0; i < 9; i++)
+        long_name[i] = "HostCount"[i];
     for (size_t len = sizeof(long_name); len > 9; len /= 2)
         assert_error(call_by_name(long_name, len, &n_calls), MOTE_E_HOST_FUNCTION_UNKNOWN);
     assert_int_equal(n_calls, 1);
