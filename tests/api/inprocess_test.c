@@ -13,8 +13,8 @@
 #include <xmmintrin.h>
 
 #define OLD MOTE_BUILD_DIR "/tests/guests/old.elf"
+#define DEBUGGEE MOTE_BUILD_DIR "/tests/guests/debuggee.elf"
 #define KEEPER MOTE_BUILD_DIR "/tests/guests/keeper.elf"
-#define ASKER MOTE_BUILD_DIR "/tests/guests/asker.elf"
 
 static const mote_config *in_process(void)
 {
@@ -193,17 +193,20 @@ static void test_any_thread_may_call(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
-static void test_the_hosts_rounding_is_kept(void **state)
+static void test_host_and_guest_round_each_in_their_own_way(void **state)
 {
     (void)state;
-    mote_sandbox *sandbox = open_sandbox(HELLO, in_process());
+    mote_sandbox *sandbox = open_sandbox(DEBUGGEE, in_process());
+    mote_value guests;
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | _MM_ROUND_UP);
-    mote_status status = call_void(sandbox, "Nothing");
+    mote_status status =
+        mote_call(sandbox, "Rounding", NULL, 0, MOTE_TYPE_U32, &guests, &last_error);
     const unsigned after = _mm_getcsr();
     _mm_setcsr(before);
     assert_ok(status);
     assert_int_equal(after & _MM_ROUND_MASK, _MM_ROUND_UP);
+    assert_int_equal(guests.as.u32 & _MM_ROUND_MASK, _MM_ROUND_NEAREST);
     mote_sandbox_destroy(sandbox);
 }
 
@@ -441,7 +444,7 @@ int main(void)
         cmocka_unit_test(test_errors_and_aborts_of_guests_are_told),
         cmocka_unit_test(test_records_are_logged),
         cmocka_unit_test(test_any_thread_may_call),
-        cmocka_unit_test(test_the_hosts_rounding_is_kept),
+        cmocka_unit_test(test_host_and_guest_round_each_in_their_own_way),
         cmocka_unit_test(test_a_second_sandbox_is_refused_until_the_first_is_gone),
         cmocka_unit_test(test_each_region_has_its_rights_and_no_more),
         cmocka_unit_test(test_nothing_is_left_behind),

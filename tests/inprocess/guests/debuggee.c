@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest to stop in, and one mistake for valgrind. */
+/* A guest to stop in, with one mistake for valgrind, that tells how it rounds. */
 #include <mote_guest/moteg.h>
 
 static __attribute__((noinline)) int32_t doubled(int32_t n)
@@ -18,6 +18,14 @@ MOTEG_FUNCTION(i32, Guess)
 {
     volatile int32_t room[16];
     return room[7] > 0 ? 1 : 2;
+}
+
+/* MXCSR. */
+MOTEG_FUNCTION(u32, Rounding)
+{
+    uint32_t mxcsr;
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr;
 }
 
 MOTEG_FUNCTION(void, Crash)
