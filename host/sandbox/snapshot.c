@@ -230,9 +230,8 @@ static void clear_definitions(const mote_sandbox *sandbox, const mote_snapshot *
     uint64_t end = mt_frozen_end_of_content(&snapshot->frozen, first, first + n_pages);
     uint64_t len_bytes = (end - first) * MT_PAGE_BYTES;
     uint8_t *to = mt_guest_build_at(window, start, len_bytes);
-    if (to == NULL || len_bytes == 0)
-        return;
-    memset(to, 0, len_bytes);
+    if (to != NULL)
+        memset(to, 0, len_bytes);
     mt_guest_built(window, start, len_bytes);
 }
 

@@ -15,8 +15,9 @@ extern "C" {
  * One guest's memory and its virtual CPU.
  *
  * Any thread may use a sandbox, one at a time. The real-time signal MOTE_SIGNAL of each thread
- * that calls into a sandbox belongs to mote while it does: it is blocked in that thread, carries
- * time limits and cancels, and must not be ignored (SIG_IGN). No handler is installed.
+ * that calls into a sandbox of driver kvm belongs to mote while it does: it is blocked in that
+ * thread, carries time limits and cancels, and must not be ignored (SIG_IGN). No handler is
+ * installed. Other drivers do not use it.
  */
 typedef struct mote_sandbox mote_sandbox;
 
