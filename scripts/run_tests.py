@@ -34,6 +34,9 @@ OTHER_DRIVERS = ["process"]
 # What a skip's reason names that is for want of hardware virtualisation.
 HARDWARE = re.compile(r"\bkvm\b")
 LANES_OF_DRIVERS = ["", "asan"]
+# What a sanitizer of threads can say nothing about: one thread runs it, and what it tries of threads
+# others try too. It would take as long again as all the rest.
+ONE_THREAD = ["image_*", "guest_*", "wire_*", "prove_*", "*_rust_test", "api_rust01_test"]
 # What sees reads of memory that was never written, which AddressSanitizer does not.
 VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible"]  # fmt: skip
@@ -196,6 +199,8 @@ def find_programs(folder, has_hardware):
     paths = sorted(p for p in folder.iterdir() if p.is_file() and os.access(p, os.X_OK))
     found = []
     for path in paths:
+        if lane == "tsan" and any(fnmatch(path.name, p) for p in ONE_THREAD):
+            continue
         on_every = any(fnmatch(path.name, p) for p in EVERY_DRIVER)
         on_others = on_every and lane in LANES_OF_DRIVERS
         if has_hardware or not on_others:

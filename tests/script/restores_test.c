@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define N_SNAPSHOTS 4u
-#define DEFAULT_STORIES 150u
+#define DEFAULT_STORIES 40u
 #define N_OPERATIONS 60u
 
 /* Fewer where each takes long: under valgrind. */
