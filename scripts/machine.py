@@ -55,6 +55,10 @@ def fetch_kernel(folder):
     return next(unpacked.glob("boot/vmlinuz-*")), next(unpacked.glob("lib/modules/*/kernel"))
 
 
+# What a program may load that its own list of libraries does not name.
+PTHREAD_EXIT = Path("/lib/x86_64-linux-gnu/libgcc_s.so.1")
+
+
 def copy_into(root, path):
     """Copies a file to the same path under root."""
     target = root / path.relative_to("/")
@@ -79,6 +83,8 @@ def make_root(root, build, programs, modules, script):
     files = set(programs)
     for program in programs:
         files.update(libraries_of(program))
+    files.add(build / "lib/libmote.so")
+    files.add(PTHREAD_EXIT)
     files.update(build.glob("guests/*.elf"))
     files.update(build.glob("guests/*.exe"))
     files.update(build.glob("tests/guests/*.elf"))
