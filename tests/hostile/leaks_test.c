@@ -225,8 +225,8 @@ struct range {
     uint64_t end;
 };
 
-/* A sanitizer's shadow is so large that any number may be an address in it. */
-#define LARGEST_RANGE (1ull << 36)
+/* A sanitizer's shadow and its heaps are so large that any number may be an address in them. */
+#define LARGEST_RANGE (1ull << 30)
 #define MAX_RANGES 4096u
 
 static size_t list_host_ranges(struct range *ranges)
