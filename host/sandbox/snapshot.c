@@ -218,7 +218,6 @@ static mote_status restore_memory(mote_sandbox *sandbox, mote_snapshot *snapshot
     return status;
 }
 
-/* The definitions in a snapshot are those of the sandbox that it was taken of. */
 /* Names of the other sandbox's functions must not be left behind shorter ones. */
 static void clear_definitions(const mote_sandbox *sandbox, const mote_snapshot *snapshot)
 {
@@ -235,6 +234,7 @@ static void clear_definitions(const mote_sandbox *sandbox, const mote_snapshot *
     mt_guest_built(window, start, len_bytes);
 }
 
+/* The definitions in a snapshot are those of the sandbox that it was taken of. */
 static mote_status restore_definitions(mote_sandbox *sandbox, const mote_snapshot *snapshot,
                                        mote_error *err)
 {

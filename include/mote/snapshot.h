@@ -149,9 +149,10 @@ MOTE_NODISCARD mote_status mote_sandbox_evolve(mote_sandbox *sandbox, mote_evolv
  * Units: none.
  * Owner: as mote_call().
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
- * Errors: those of mote_call(), none of which leaves the sandbox poisoned here, but MOTE_E_STATE
- * in a call context too; MOTE_E_NO_SNAPSHOT (the stack is empty): the guest is not entered. Where
- * the call succeeded and the restore failed: MOTE_E_MEMORY or MOTE_E_SYSTEM, and it is poisoned.
+ * Errors: those of mote_call(), none of which leaves the sandbox poisoned here (after those that
+ * leave it dead it is dead), but MOTE_E_STATE in a call context too; MOTE_E_NO_SNAPSHOT (the stack
+ * is empty): the guest is not entered. Where the call succeeded and the restore failed:
+ * MOTE_E_MEMORY or MOTE_E_SYSTEM, and it is poisoned.
  */
 MOTE_NODISCARD mote_status mote_call_reset(mote_sandbox *sandbox, const char *function,
                                            const mote_value *args, size_t n_args, mote_type returns,
