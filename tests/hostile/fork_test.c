@@ -171,6 +171,126 @@ static void test_a_child_may_exit_by_exit(void **state)
     mote_sandbox_destroy(inherited);
 }
 
+/* ---- Children that go on with what they inherited ---- */
+
+static mote_snapshot *as_made;
+
+/* Make sandboxes of the image, bring them to the snapshot, call. 0, or the number of what went
+ * wrong. */
+static int make_many(int n)
+{
+    for (int i = 0; i < n; i++) {
+        const mote_value seven = mote_i32(7);
+        mote_sandbox *own = NULL;
+        mote_value result;
+        mote_error err;
+        if (mote_sandbox_create(image, for_test(NULL), &own, &err) != MOTE_OK)
+            return 1;
+        if (mote_sandbox_restore(own, as_made, &err) != MOTE_OK)
+            return 2;
+        if (mote_call(own, "Add", &seven, 1, MOTE_TYPE_I32, &result, &err) != MOTE_OK ||
+            result.as.i32 != 7)
+            return 3;
+        if (mote_sandbox_destroy(own) != MOTE_OK)
+            return 4;
+    }
+    return 0;
+}
+
+static int make_few(void)
+{
+    return make_many(UNDER_SANITIZERS ? 5 : 20);
+}
+
+static int end_what_was_inherited(void)
+{
+    int outcome = make_few();
+    mote_sandbox_destroy(inherited);
+    mote_snapshot_unref(as_made);
+    mote_image_unref(image);
+    return outcome;
+}
+
+static void begin_inheritance(void)
+{
+    image = open_image(KEEPER);
+    assert_ok(mote_sandbox_create(image, for_test(NULL), &inherited, &last_error));
+    assert_ok(mote_sandbox_init(inherited, &last_error));
+    assert_ok(mote_snapshot_take(inherited, &as_made, &last_error));
+}
+
+static void end_inheritance(void)
+{
+    mote_sandbox_destroy(inherited);
+    mote_snapshot_unref(as_made);
+    mote_image_unref(image);
+}
+
+/* Image and snapshot are whole in each: neither hears of what the others ask for. */
+static void test_parent_and_children_make_sandboxes_at_once(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    enum { N_CHILDREN = 3 };
+    pid_t children[N_CHILDREN];
+    begin_inheritance();
+    for (int i = 0; i < N_CHILDREN; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(end_what_was_inherited());
+    }
+    int outcome = make_few();
+    for (int i = 0; i < N_CHILDREN; i++) {
+        int how = outcome_of(children[i]);
+        assert_true(WIFEXITED(how));
+        assert_int_equal(WEXITSTATUS(how), 0);
+    }
+    assert_int_equal(outcome, 0);
+    assert_int_equal(make_few(), 0);
+    end_inheritance();
+}
+
+/* A daemon: who made the image is gone, and who inherited it goes on. */
+static int outlives_its_parent(int report_fd)
+{
+    pid_t parent = getppid();
+    mote_sandbox *own = NULL;
+    char outcome = 1;
+    if (mote_sandbox_create(image, for_test(NULL), &own, NULL) == MOTE_OK)
+        outcome = 2;
+    if (write(report_fd, "!", 1) != 1) /* the parent may go */
+        return 1;
+    while (getppid() == parent)
+        usleep(1000);
+    if (outcome == 2 && mote_sandbox_restore(own, as_made, NULL) == MOTE_OK &&
+        mote_call(own, "Get", NULL, 0, MOTE_TYPE_ANY, NULL, NULL) == MOTE_OK)
+        outcome = (char)(make_few() == 0 ? 0 : 3);
+    mote_sandbox_destroy(own);
+    return write(report_fd, &outcome, 1) == 1 ? 0 : 1;
+}
+
+static void test_a_child_goes_on_when_its_parent_has_ended(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    int ends[2];
+    char heard = '?';
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        begin_inheritance();
+        if (fork() == 0)
+            _exit(outlives_its_parent(ends[1]));
+        _exit(read(ends[0], &heard, 1) == 1 ? 0 : 1);
+    }
+    close(ends[1]);
+    int how = outcome_of(parent);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    assert_int_equal(read(ends[0], &heard, 1), 1);
+    assert_int_equal(heard, 0);
+    close(ends[0]);
+}
+
 /* ---- Other programs ---- */
 
 /* What an executed program finds in /proc/self/fd, as text. */
@@ -537,6 +657,8 @@ int main(void)
         cmocka_unit_test(test_every_function_says_forked_in_a_child),
         cmocka_unit_test(test_a_child_that_writes_guest_memory_harms_itself),
         cmocka_unit_test(test_a_child_may_exit_by_exit),
+        cmocka_unit_test(test_parent_and_children_make_sandboxes_at_once),
+        cmocka_unit_test(test_a_child_goes_on_when_its_parent_has_ended),
         cmocka_unit_test(test_an_executed_program_has_none_of_our_descriptors),
         cmocka_unit_test(test_programs_are_executed_while_calls_run),
         cmocka_unit_test(test_a_sandbox_goes_on_after_rights_are_given_up),

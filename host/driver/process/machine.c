@@ -90,6 +90,15 @@ static mote_status ask_once(struct mt_machine *machine, bool is_tracked, int fds
     return status != MOTE_OK ? status : mt_channel_receive(channel, request.sequence, fds, err);
 }
 
+/* Of another process is the zygote that a forked child inherited: both would hear the answers to
+ * both, and its children end with its host. Of none is one that could not be made. */
+static mote_status have_own_zygote(struct mt_process_prepared *prepared, mote_error *err)
+{
+    if (prepared->zygote.parent == getpid())
+        return MOTE_OK;
+    return mt_process_renew_zygote(prepared, err);
+}
+
 /* A zygote that somebody killed is made anew, once. */
 static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
                                  mote_error *err)
@@ -97,7 +106,9 @@ static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, st
     struct mt_process_prepared *prepared = machine->prepared;
     int fds[MT_CHILD_MAX_SENT] = {-1, -1, -1, -1};
     pthread_mutex_lock(&prepared->lock);
-    mote_status status = ask_once(machine, is_tracked, fds, err);
+    mote_status status = have_own_zygote(prepared, err);
+    if (status == MOTE_OK)
+        status = ask_once(machine, is_tracked, fds, err);
     if (status != MOTE_OK && mt_process_is_zygote_gone(&prepared->zygote)) {
         status = mt_process_renew_zygote(prepared, err);
         if (status == MOTE_OK)
