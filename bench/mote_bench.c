@@ -14,7 +14,7 @@ enum { MAX_TRIALS = 4 };
 struct arguments {
     bool is_json;
     bool is_check;
-    bool is_calls_only; /* leave out what takes long: creation, destruction, decompression */
+    bool is_calls_only; /* leave out what takes long, as trial_measure() does */
     const char *driver; /* NULL: all */
 };
 
@@ -52,8 +52,10 @@ static mote_status find_paths(struct trial_paths *paths, mote_error *err)
     const struct {
         char *to;
         const char *name;
-    } wanted[] = {
-        {paths->hello, "hello.elf"}, {paths->inflate, "inflate.elf"}, {paths->pages, "pages.elf"}};
+    } wanted[] = {{paths->hello, "hello.elf"},
+                  {paths->inflate, "inflate.elf"},
+                  {paths->pages, "pages.elf"},
+                  {paths->simple, "simple.elf"}};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         int n = snprintf(wanted[i].to, PATH_MAX, "%s/../guests/%s", paths->bin, wanted[i].name);
         if (n < 0 || n >= PATH_MAX) {

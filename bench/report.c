@@ -47,6 +47,20 @@ static void print_figure(const struct figure *figure)
     printf(" %-15s %s\n", figure->floor->name, figure->about);
 }
 
+static void print_benchmarks(const struct report *report)
+{
+    if (report->n_benchmarks == 0) {
+        return;
+    }
+    printf("\n%-53s %11s %11s %11s\n", "as Hyperlight 0.1 names and measures it", "median", "min",
+           "p90");
+    for (size_t i = 0; i < report->n_benchmarks; i++) {
+        const struct benchmark *benchmark = &report->benchmarks[i];
+        printf("%-53s %11.2f %11.2f %11.2f %s\n", benchmark->name, benchmark->summary.median_us,
+               benchmark->summary.min_us, benchmark->summary.p90_us, benchmark->about);
+    }
+}
+
 void report_print(const struct report *report)
 {
     if (report->reason != NULL) {
@@ -74,6 +88,7 @@ void report_print(const struct report *report)
                    figure->counts->system_calls);
         }
     }
+    print_benchmarks(report);
 }
 
 static void print_json_summary(const struct summary *summary)
@@ -117,6 +132,19 @@ static void print_json_text(const char *text)
     putchar('"');
 }
 
+/* An array, in that system's own order. */
+static void print_json_benchmarks(const struct report *report)
+{
+    printf(",\"hyperlight_benchmarks\":[");
+    for (size_t i = 0; i < report->n_benchmarks; i++) {
+        const struct benchmark *benchmark = &report->benchmarks[i];
+        printf("%s{\"name\":\"%s\",", i > 0 ? "," : "", benchmark->name);
+        print_json_summary(&benchmark->summary);
+        printf(",\"samples\":%zu}", benchmark->summary.n);
+    }
+    printf("]");
+}
+
 /* The members of an object, without its braces. */
 static void print_json_members(const struct report *report)
 {
@@ -139,6 +167,7 @@ static void print_json_members(const struct report *report)
         print_json_figure(&report->figures[i]);
     }
     printf("},\"goals_met\":%s", report_goals_are_met(report) ? "true" : "false");
+    print_json_benchmarks(report);
 }
 
 void report_print_json(const struct report *reports, size_t n)

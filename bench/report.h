@@ -26,6 +26,13 @@ struct figure {
     const struct counts *counts; /* of the whole call, or NULL */
 };
 
+/* What Hyperlight 0.1 measures of itself, by its name there. It has neither floor nor goal. */
+struct benchmark {
+    const char *name;  /* "guest_functions/guest_call" */
+    const char *about; /* one line */
+    struct summary summary;
+};
+
 struct report {
     const char *driver;
     const char *kind;
@@ -37,6 +44,8 @@ struct report {
     size_t n_floors;
     const struct figure *figures;
     size_t n_figures;
+    const struct benchmark *benchmarks;
+    size_t n_benchmarks;
 };
 
 double figure_ratio(const struct figure *figure);

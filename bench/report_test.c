@@ -106,7 +106,23 @@ static void test_json_has_all_drivers_and_the_first_at_the_top(void **state)
                          none, none) < (int)sizeof wanted);
     assert_memory_equal(text, wanted, strlen(wanted));
     assert_non_null(strstr(text, "\"ratio\":1.5000,\"goal_us\":100,\"met\":false}"));
-    assert_non_null(strstr(text, "},\"goals_met\":false}]}\n"));
+    assert_non_null(strstr(text, "},\"goals_met\":false,\"hyperlight_benchmarks\":[]}]}\n"));
+}
+
+static void test_benchmarks_are_an_array_with_their_names(void **state)
+{
+    (void)state;
+    const struct benchmark benchmarks[] = {
+        {"guest_functions/guest_call", "", {.median_us = 2, .min_us = 1, .p90_us = 3, .n = 4}},
+        {"sandboxes/create_sandbox", "", {.median_us = 200}}};
+    const struct report report = {
+        .driver = "kvm", .kind = "", .benchmarks = benchmarks, .n_benchmarks = 2};
+    char text[1024];
+    print_json_into(&report, 1, text, sizeof text);
+    assert_non_null(strstr(text,
+                           "\"hyperlight_benchmarks\":[{\"name\":\"guest_functions/guest_call\","
+                           "\"median_us\":2.000,\"min_us\":1.000,\"p90_us\":3.000,"
+                           "\"samples\":4},{\"name\":\"sandboxes/create_sandbox\","));
 }
 
 int main(void)
@@ -119,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_driver_that_does_not_work_misses_no_goal),
         cmocka_unit_test(test_json_has_all_drivers_and_the_first_at_the_top),
         cmocka_unit_test(test_one_missed_goal_is_enough),
+        cmocka_unit_test(test_benchmarks_are_an_array_with_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

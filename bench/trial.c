@@ -135,6 +135,9 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     if (status == MOTE_OK && !is_calls_only) {
         status = restores_measure(pages, terms->driver, &trial->restores, err);
     }
+    if (status == MOTE_OK && !is_calls_only) {
+        status = record_measure(paths->simple, terms->driver, &trial->record, err);
+    }
     mote_image_unref(pages);
     mote_image_unref(inflate);
     mote_image_unref(hello);
@@ -203,6 +206,14 @@ static void set_figures(struct trial *trial, const struct terms *terms)
     }
 }
 
+static void set_benchmarks(struct trial *trial)
+{
+    for (size_t i = 0; i < N_RECORD; i++) {
+        trial->benchmarks[i] = (struct benchmark){record_name(i), record_about(i),
+                                                  samples_summary(&trial->record.each[i])};
+    }
+}
+
 struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
 {
     const struct terms *terms = find_terms(trial->driver.name);
@@ -214,6 +225,7 @@ struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
     set_floors(trial, terms);
     set_figures(trial, terms);
     set_restores(trial, terms);
+    set_benchmarks(trial);
     report.floor_program = terms->floor;
     report.floor_exits = trial->floor.exits;
     report.floors = trial->floors;
@@ -222,5 +234,7 @@ struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
                                                    : MAX_FLOORS - 1;
     report.figures = trial->figures;
     report.n_figures = is_calls_only ? N_CALL_FIGURES : N_FIGURES;
+    report.benchmarks = trial->benchmarks;
+    report.n_benchmarks = is_calls_only ? 0 : N_RECORD;
     return report;
 }

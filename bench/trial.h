@@ -7,6 +7,7 @@
 #include "bench/floor_run.h"
 #include "bench/inflate.h"
 #include "bench/lives.h"
+#include "bench/record.h"
 #include "bench/report.h"
 #include "bench/restores.h"
 
@@ -22,6 +23,7 @@ struct trial_paths {
     char hello[PATH_MAX];
     char inflate[PATH_MAX];
     char pages[PATH_MAX];
+    char simple[PATH_MAX];
 };
 
 struct trial {
@@ -31,13 +33,15 @@ struct trial {
     struct lives lives;
     struct inflate inflate;
     struct restores restores;
+    struct record record;
     struct counts restore_counts[N_RESTORES];
     struct floor_figure floors[MAX_FLOORS];
     struct figure figures[N_FIGURES];
+    struct benchmark benchmarks[N_RECORD];
 };
 
 /* Measure the driver that trial->driver names and says works; is_calls_only leaves out what takes
- * long: creation, destruction, decompression. */
+ * long: creation, destruction, decompression, the benchmarks of Hyperlight 0.1. */
 mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, bool is_calls_only,
                           mote_error *err);
 
