@@ -122,6 +122,11 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     set_state(sandbox, MOTE_SANDBOX_IN_CONTEXT);
     mt_api_leave(sandbox);
     mote_status status = fn(context, sandbox, err);
+    mote_status process = mt_api_check_process(sandbox, err);
+    if (process != MOTE_OK) {
+        set_state(sandbox, MOTE_SANDBOX_DEAD);
+        return process;
+    }
     /* Another thread may be in the context with a call, which ends by itself. */
     while (!mt_guard_claim(&sandbox->guard))
         sched_yield();

@@ -7,6 +7,7 @@
 #include "host/hostfn/marshal.h"
 #include "host/memory/exception.h"
 #include "host/os/clock.h"
+#include "host/os/process.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -105,6 +106,9 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     }
     uint64_t cpu_before_ns = cpu_now(run);
     mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
+    if (!mt_process_is(run->sandbox->process_mark))
+        return mt_fail(err, MOTE_E_FORKED, "host function %s returned in a forked child",
+                       function->name);
     run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
     uint64_t latest = run->wall_deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
     run->answered_ns = mt_clock_ns();
@@ -203,14 +207,14 @@ mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *elemen
     const struct mt_window *window = &run->sandbox->buffers.window;
     mote_error failure;
     mote_status status = mt_host_call_answer(run, element, &failure);
-    mt_exception_clear(layout, window);
-    if (status == MOTE_OK)
-        return MOTE_OK;
-    if (!is_for_guest(status)) {
+    if (status != MOTE_OK && !is_for_guest(status)) {
         if (err != NULL)
             *err = failure;
         return status;
     }
+    mt_exception_clear(layout, window);
+    if (status == MOTE_OK)
+        return MOTE_OK;
     const struct mt_exception exception = {
         .message = failure.message[0] != '\0' ? failure.message : failure.text,
         .source = failure.function,

@@ -77,7 +77,8 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
     case MOTE_CLASS_HOST:
         break;
     }
-    bool is_lost = status == MOTE_E_GUEST_DIED || status == MOTE_E_SYSTEM;
+    bool is_lost =
+        status == MOTE_E_GUEST_DIED || status == MOTE_E_SYSTEM || status == MOTE_E_FORKED;
     return is_lost ? MOTE_SANDBOX_DEAD : MOTE_SANDBOX_POISONED;
 }
 

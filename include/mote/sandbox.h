@@ -18,6 +18,10 @@ extern "C" {
  * that calls into a sandbox of driver kvm belongs to mote while it does: it is blocked in that
  * thread, carries time limits and cancels, and must not be ignored (SIG_IGN). No handler is
  * installed. Other drivers do not use it.
+ *
+ * After fork() a sandbox stays with the parent. In the child it can only be destroyed; all else is
+ * MOTE_E_FORKED, also what was going on in it when a callback forked. Images and snapshots serve
+ * both: the child makes sandboxes of its own.
  */
 typedef struct mote_sandbox mote_sandbox;
 

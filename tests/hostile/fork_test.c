@@ -171,6 +171,98 @@ static void test_a_child_may_exit_by_exit(void **state)
     mote_sandbox_destroy(inherited);
 }
 
+/* ---- Functions of the host's that fork, and return twice ---- */
+
+static pid_t twin; /* the child of the callback that forked last; 0 in it */
+
+static void fork_here(void)
+{
+    twin = fork();
+}
+
+static mote_status fork_and_answer(void *context, const mote_value *args, size_t n_args,
+                                   mote_value *result, mote_error *err)
+{
+    (void)context, (void)args, (void)n_args, (void)err;
+    fork_here();
+    *result = mote_i32(7);
+    return MOTE_OK;
+}
+
+static void fork_and_print(void *context, const char *text, size_t len_bytes)
+{
+    (void)context, (void)text, (void)len_bytes;
+    fork_here();
+}
+
+static void fork_and_log(void *context, const mote_log_record *record)
+{
+    (void)context, (void)record;
+    fork_here();
+}
+
+static mote_status fork_and_evolve(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context, (void)sandbox, (void)err;
+    fork_here();
+    return MOTE_OK;
+}
+
+/* In the child the operation has ended with MOTE_E_FORKED, and there is nothing more to be had of
+ * the sandbox; in the parent it has done what it should. */
+static void assert_ends_in_the_twin(mote_sandbox *sandbox, mote_status status)
+{
+    if (twin == 0) {
+        bool is_dead = mote_sandbox_state_get(sandbox) == MOTE_SANDBOX_DEAD;
+        bool is_refused =
+            mote_call(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, NULL) == MOTE_E_FORKED;
+        bool is_gone = mote_sandbox_destroy(sandbox) == MOTE_OK;
+        _exit(status == MOTE_E_FORKED && is_dead && is_refused && is_gone ? 0 : 1);
+    }
+    int how = outcome_of(twin);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+    assert_ok(status);
+}
+
+static mote_sandbox *create_forker(void)
+{
+    static const mote_host_function function = {.name = "EchoI32",
+                                                .fn = fork_and_answer,
+                                                .returns = MOTE_TYPE_I32,
+                                                .n_params = 1,
+                                                .params = {MOTE_TYPE_I32}};
+    mote_config config = MOTE_CONFIG_INIT;
+    config.print = fork_and_print;
+    config.log = fork_and_log;
+    mote_sandbox *sandbox = create_sandbox(HELLO, &config);
+    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
+    return sandbox;
+}
+
+static void test_a_callback_that_returns_in_a_child_ends_the_call_there(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const mote_value seven = mote_i32(7);
+    const mote_value text = mote_str("text");
+    const mote_value log[] = {mote_i32(4), text};
+    mote_value result;
+    mote_sandbox *sandbox = create_forker();
+    assert_ends_in_the_twin(sandbox,
+                            mote_sandbox_evolve(sandbox, fork_and_evolve, NULL, &last_error));
+    assert_ends_in_the_twin(
+        sandbox, mote_call(sandbox, "HostEchoI32", &seven, 1, MOTE_TYPE_I32, &result, &last_error));
+    assert_int_equal(result.as.i32, 7);
+    assert_ends_in_the_twin(sandbox, mote_call_reset(sandbox, "HostEchoI32", &seven, 1,
+                                                     MOTE_TYPE_I32, &result, &last_error));
+    assert_ends_in_the_twin(
+        sandbox, mote_call(sandbox, "Print", &text, 1, MOTE_TYPE_VOID, NULL, &last_error));
+    assert_ends_in_the_twin(sandbox,
+                            mote_call(sandbox, "Log", log, 2, MOTE_TYPE_VOID, NULL, &last_error));
+    mote_sandbox_destroy(sandbox);
+}
+
 /* ---- Children that go on with what they inherited ---- */
 
 static mote_snapshot *as_made;
@@ -657,6 +749,7 @@ int main(void)
         cmocka_unit_test(test_every_function_says_forked_in_a_child),
         cmocka_unit_test(test_a_child_that_writes_guest_memory_harms_itself),
         cmocka_unit_test(test_a_child_may_exit_by_exit),
+        cmocka_unit_test(test_a_callback_that_returns_in_a_child_ends_the_call_there),
         cmocka_unit_test(test_parent_and_children_make_sandboxes_at_once),
         cmocka_unit_test(test_a_child_goes_on_when_its_parent_has_ended),
         cmocka_unit_test(test_an_executed_program_has_none_of_our_descriptors),
