@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Misdeeds that C cannot express. */
+    .file "misdeeds.S"
     .text
 
     /* hostile_interrupt(EDI vector): one `int $n; ret` for each vector. */

@@ -4,6 +4,8 @@
  * function and returns where the CPU lets it. What assemblers may not know is written in bytes.
  */
 
+    .file "zoo.S"
+
     /* zoo NAME: what follows, up to the next one, is an animal of that name. */
     .macro zoo name
     .section .rodata.zoo, "a", @progbits
