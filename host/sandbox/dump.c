@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_fault(const mote_sandbox *sandbox)
@@ -85,16 +87,56 @@ static size_t list_memory(const mote_sandbox *sandbox, struct mt_core_memory *me
     return n;
 }
 
-static mote_status write_file(const char *path, const struct mt_core *core, mote_error *err)
+#define TEMPORARY_ENDING ".XXXXXX"
+
+/* Only a regular file is replaced: a device or a FIFO of that name is somebody's, and a link leads
+ * elsewhere. */
+static mote_status check_place(const char *path, mote_error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (fd < 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "open of the core file");
-    mote_status status = mt_core_write(fd, core, err);
+    struct stat facts;
+    if (lstat(path, &facts) != 0) {
+        int failure = errno;
+        return failure == ENOENT
+                   ? MOTE_OK
+                   : mt_fail_errno(err, MOTE_E_SYSTEM, failure, "lstat of the core file");
+    }
+    if (!S_ISREG(facts.st_mode))
+        return mt_fail(err, MOTE_E_SYSTEM, "the core file's name is that of no regular file");
+    return MOTE_OK;
+}
+
+/* Close it, and let it take the place of what was there. */
+static mote_status finish_file(int fd, const char *made, const char *path, mote_status status,
+                               mote_error *err)
+{
     if (close(fd) != 0 && status == MOTE_OK)
         status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "close of the core file");
+    if (status == MOTE_OK && rename(made, path) != 0)
+        status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "rename of the core file");
     if (status != MOTE_OK)
-        unlink(path);
+        unlink(made);
+    return status;
+}
+
+/* A new file, for its owner alone, whatever was there and whoever may read that. */
+static mote_status write_file(const mote_allocator *allocator, const char *path,
+                              const struct mt_core *core, mote_error *err)
+{
+    size_t path_bytes = strlen(path);
+    mote_status status = check_place(path, err);
+    if (status != MOTE_OK)
+        return status;
+    char *made = mt_alloc(allocator, path_bytes + sizeof(TEMPORARY_ENDING));
+    if (made == NULL)
+        return mt_fail(err, MOTE_E_MEMORY, "no memory for the name of a core file");
+    memcpy(made, path, path_bytes);
+    memcpy(made + path_bytes, TEMPORARY_ENDING, sizeof(TEMPORARY_ENDING));
+    int fd = mkostemp(made, O_CLOEXEC);
+    if (fd < 0)
+        status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "open of the core file");
+    else
+        status = finish_file(fd, made, path, mt_core_write(fd, core, err), err);
+    mt_release(allocator, made);
     return status;
 }
 
@@ -117,7 +159,7 @@ mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error 
         core.registers.rip = sandbox->last_fault.fault.rip;
         core.registers.rsp = sandbox->last_fault.fault.rsp;
     }
-    mote_status status = write_file(path, &core, err);
+    mote_status status = write_file(&sandbox->allocator, path, &core, err);
     mt_release(&sandbox->allocator, cpu);
     return status;
 }

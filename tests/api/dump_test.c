@@ -2,10 +2,15 @@
 /* Core files on request; tests/dump looks at them with gdb. */
 #include "tests/api/fixture.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define KEEPER MOTE_BUILD_DIR "/tests/guests/keeper.elf"
@@ -104,6 +109,121 @@ static void test_bad_arguments_and_places(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- Files that are there already ---- */
+
+static void write_text(const char *where, mode_t rights)
+{
+    static const char text[] = "somebody's";
+    int fd = open(where, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    assert_true(fd >= 0);
+    assert_int_equal(fchmod(fd, rights), 0);
+    assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
+    close(fd);
+}
+
+static off_t size_of(const char *where)
+{
+    struct stat facts;
+    assert_int_equal(stat(where, &facts), 0);
+    return facts.st_size;
+}
+
+static mode_t rights_of(const char *where)
+{
+    struct stat facts;
+    assert_int_equal(stat(where, &facts), 0);
+    return facts.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+}
+
+/* Whoever could read what was there shall not read the guest's memory, nor by a descriptor that is
+ * open already. */
+static void test_a_file_that_all_may_read_is_replaced(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct stat facts;
+    mote_sandbox *sandbox = open_sandbox(KEEPER, NULL);
+    write_text(path, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+    assert_int_equal(rights_of(path), S_IRUSR | S_IWUSR);
+    assert_int_equal(fstat(fd, &facts), 0);
+    assert_int_equal(facts.st_size, sizeof("somebody's"));
+    close(fd);
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_other_names_of_a_file_keep_what_they_name(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    char other[sizeof(path) + 8];
+    mote_sandbox *sandbox = open_sandbox(KEEPER, NULL);
+    snprintf(other, sizeof(other), "%s.other", path);
+    write_text(other, S_IRUSR | S_IWUSR);
+    assert_int_equal(link(other, path), 0);
+    assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+    assert_int_equal(size_of(other), sizeof("somebody's"));
+    assert_true(size_of(path) > (off_t)sizeof("somebody's"));
+    unlink(other);
+    mote_sandbox_destroy(sandbox);
+}
+
+/* Opening a FIFO waits for a reader; what is no regular file is left alone, and there. */
+static void test_what_is_no_regular_file_is_left_alone(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct stat facts;
+    mote_sandbox *sandbox = open_sandbox(KEEPER, NULL);
+    assert_int_equal(mkfifo(path, S_IRUSR | S_IWUSR), 0);
+    assert_status(mote_sandbox_dump(sandbox, path, &last_error), MOTE_E_SYSTEM);
+    assert_int_equal(stat(path, &facts), 0);
+    assert_true(S_ISFIFO(facts.st_mode));
+    unlink(path);
+    /* As /dev/null is, but nobody misses this one; only root may make it. */
+    if (mknod(path, S_IFCHR | S_IRUSR | S_IWUSR, makedev(1, 3)) == 0) {
+        assert_status(mote_sandbox_dump(sandbox, path, &last_error), MOTE_E_SYSTEM);
+        assert_int_equal(stat(path, &facts), 0);
+        assert_true(S_ISCHR(facts.st_mode));
+    }
+    assert_status(mote_sandbox_dump(sandbox, folder, &last_error), MOTE_E_SYSTEM);
+    mote_sandbox_destroy(sandbox);
+}
+
+static size_t count_entries(void)
+{
+    size_t n = 0;
+    DIR *open_folder = opendir(folder);
+    assert_non_null(open_folder);
+    while (readdir(open_folder) != NULL)
+        n++;
+    closedir(open_folder);
+    return n;
+}
+
+/* The file before it is there until the new one is whole. */
+static void test_a_dump_that_fails_leaves_the_one_before(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const struct rlimit small = {4096, RLIM_INFINITY};
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    mote_sandbox *sandbox = open_sandbox(KEEPER, NULL);
+    assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+    off_t before = size_of(path);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    mote_status status = mote_sandbox_dump(sandbox, path, &last_error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_status(status, MOTE_E_SYSTEM);
+    assert_int_equal(size_of(path), before);
+    assert_int_equal(count_entries(), 3); /* with . and .. */
+    mote_sandbox_destroy(sandbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +232,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_state_is_dumped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_is_dumped_when_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_arguments_and_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_all_may_read_is_replaced, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_other_names_of_a_file_keep_what_they_name, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_regular_file_is_left_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_dump_that_fails_leaves_the_one_before, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
