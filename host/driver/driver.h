@@ -44,7 +44,7 @@ struct mt_cpu {
     uint64_t vector_len_bytes;
     uint64_t vector_components; /* that the area has room for: XCR0 of the guest */
     /* XSAVE area in its standard form (SDM volume 1, 13.4) */
-    _Alignas(64) uint8_t vector[MT_VECTOR_IMAGE_MAX_BYTES];
+    uint8_t vector[MT_VECTOR_IMAGE_MAX_BYTES];
 };
 
 enum mt_exit_kind {

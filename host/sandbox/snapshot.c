@@ -7,6 +7,7 @@
 #include "host/os/clock.h"
 #include "host/sandbox/operations.h"
 #include "host/snapshot/frozen.h"
+#include <stddef.h>
 #include <string.h>
 
 #define FIRST_STACK_ROOM 4u
@@ -22,6 +23,9 @@ struct mote_snapshot {
     bool has_cpu;       /* a 0.1 guest has none: each call enters it anew */
     struct mt_cpu cpu;
 };
+
+/* More is not asked of an allocator; code for vector registers would rely on more and fault. */
+_Static_assert(_Alignof(struct mote_snapshot) <= _Alignof(max_align_t), "on the heap");
 
 /* ---- Objects ---- */
 
