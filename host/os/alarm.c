@@ -60,9 +60,24 @@ static void take_down(struct mt_alarm *alarm)
     own_alarm = NULL;
 }
 
+/* In a forked child the timer's number is another's, or will be. What remains of the alarm there is
+ * that the signal is blocked. */
+static void forget_inherited(const struct mt_alarm *alarm)
+{
+    sigset_t ours;
+    only_our_signal(&ours);
+    if (!alarm->was_blocked)
+        pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+    own_alarm = NULL;
+}
+
 static void on_thread_end(void *value)
 {
     struct mt_alarm *alarm = value;
+    if (alarm->process != getpid()) {
+        forget_inherited(alarm);
+        return;
+    }
     take_down(alarm);
     mt_alarm_release(alarm);
 }
@@ -111,7 +126,7 @@ mote_status mt_alarm_hold(struct mt_alarm **out, mote_error *err)
     /* A forked child inherits the thread-local pointer, but neither timer nor thread id. */
     if (own_alarm != NULL && own_alarm->process != getpid()) {
         pthread_setspecific(thread_end_key, NULL);
-        own_alarm = NULL;
+        forget_inherited(own_alarm);
     }
     if (own_alarm == NULL) {
         pthread_once(&thread_end_once, make_thread_end_key);
@@ -181,7 +196,12 @@ void mt_alarm_open_mask(sigset_t *mask)
     sigdelset(mask, mt_alarm_signal());
 }
 
+/* Where no more signals may be queued (RLIMIT_SIGPENDING) the timer has one of its own. Its thread,
+ * if it arms the timer just then, notices the cancel at its next exit. */
 void mt_alarm_ring(const struct mt_alarm *alarm)
 {
-    syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal());
+    const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+    if (syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal()) != 0 &&
+        errno == EAGAIN)
+        timer_settime(alarm->timer, 0, &at_once, NULL);
 }

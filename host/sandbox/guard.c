@@ -2,6 +2,7 @@
 /* Who is inside a sandbox. */
 #include "host/sandbox/guard.h"
 
+#include <errno.h>
 #include <sched.h>
 
 enum { IDLE, CLAIMED, RUNNING, KICKING, KICKED };
@@ -62,6 +63,8 @@ void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
 {
     if (!exchange(guard, RUNNING, KICKING))
         return;
+    int before = errno;
     driver->kick(machine);
+    errno = before; /* the interrupted code's, where a signal handler cancels */
     atomic_store(&guard->word, KICKED);
 }
