@@ -76,6 +76,12 @@ static void read_stub_call(struct mt_machine *machine, struct mt_exit *out)
 
 /* ---- Signals ---- */
 
+bool mt_process_take_kick(struct mt_machine *machine)
+{
+    uint32_t *is_kicked = (uint32_t *)(void *)(machine->from + MT_FROM_IS_KICKED);
+    return __atomic_exchange_n(is_kicked, 0, __ATOMIC_ACQ_REL) == 1;
+}
+
 bool mt_process_read_frame(struct mt_machine *machine)
 {
     const uint64_t lowest = MT_PROCESS_FROM + MT_FROM_STACK;
@@ -117,7 +123,8 @@ const uint8_t *mt_process_frame_vectors(const struct mt_machine *machine, uint64
 }
 
 /* A kick or a tick came. Where it hit the stub's own code:
- * - behind the wait, when we had answered it, the child had not resumed yet, and does so again;
+ * - behind the wait, when we had answered it, the child had not resumed yet, and does so again; the
+ *   same holds before the wait, when one that spins was about to sleep and had its turn meanwhile;
  * - before the wait, or when it was broken off before we had seen it, the child was about to tell
  *   something: that is told at the next run, without the child. In the handler, whose stack is the
  *   one for signals, RBX holds the frame that it was to be about. */
@@ -140,7 +147,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     } else if (is_telling && get_u64(machine->from + MT_FROM_IS_OUT) == 1) {
         machine->is_vectors_in_frame = true;
         machine->next = MT_NEXT_TELL;
-    } else if ((place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) || is_spinning) {
+    } else if ((place >= MT_KEEP_WAIT && place < MT_KEEP_RESUME_END) || is_spinning) {
         machine->next = MT_NEXT_REPEAT;
     }
 }
@@ -187,8 +194,20 @@ static void read_exception(struct mt_machine *machine, struct mt_exit *out)
         mt_process_read_port(machine, out);
 }
 
+/* Signals that came before the first was seen have ended a run; the first is told at the next. */
+static bool takes_kick(struct mt_machine *machine, struct mt_exit *out)
+{
+    if (!mt_process_take_kick(machine))
+        return false;
+    out->kind = MT_EXIT_INTERRUPTED;
+    machine->next = MT_NEXT_TELL;
+    return true;
+}
+
 static void read_signal(struct mt_machine *machine, struct mt_exit *out)
 {
+    if (takes_kick(machine, out))
+        return;
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
     if (!mt_process_read_frame(machine)) {
         mt_process_died(out, "signal frame outside its stack at",
@@ -213,9 +232,12 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
     }
 }
 
+/* A child that tells its exit while it spins may meet a signal at any moment: that is for later. */
 void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out)
 {
-    if (get_u64(machine->from + MT_FROM_IS_SIGNAL) == 1)
+    if (machine->is_spinning)
+        read_stub_call(machine, out);
+    else if (get_u64(machine->from + MT_FROM_IS_SIGNAL) == 1)
         read_signal(machine, out);
     else if (get_u64(machine->from + MT_FROM_IS_OUT) == 1)
         read_stub_call(machine, out);

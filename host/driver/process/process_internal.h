@@ -204,7 +204,10 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out);
 
 /* Say what the parked child claims, and set what the next run does. */
 void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out);
-/* Copy the frame of the last signal. False where there is no room for one at its place. */
+/* Whether signals came that the child tells nothing else of; once told, they are forgotten. */
+bool mt_process_take_kick(struct mt_machine *machine);
+/* Copy the frame of the signal that is to be told of. False where there is no room for one at its
+ * place. */
 bool mt_process_read_frame(struct mt_machine *machine);
 void mt_process_frame_registers(const struct mt_frame *frame, uint64_t registers[MT_N_REGISTERS]);
 /* Where that frame says that vector state is; the child's memory. NULL where it says nothing. */

@@ -51,13 +51,20 @@ keep:
     jmp spin
 
     /* Of every signal: RSP is the frame, which is kept in RBX; then RSP is where the next slot ends.
-     * Touches memory eight-aligned only: AC may be set. */
+     * Where a signal has yet to be told of, its frame stays the one, and of this it is said that it
+     * came. Touches aligned memory only: AC may be set. */
     .org keep + MT_KEEP_HANDLER, 0x90
     movq %rsp, %rbx
+    cmpq $0, mt_stub_from + MT_FROM_IS_SIGNAL(%rip)
+    jne 9f
     movq %rbx, mt_stub_from + MT_FROM_FRAME(%rip)
     movq $1, mt_stub_from + MT_FROM_IS_SIGNAL(%rip)
-    movq %rbx, %rsp
+8:  movq %rbx, %rsp
     andq $-MT_SIGNAL_SLOT_BYTES, %rsp
+    jmp wait
+9:  movl $1, mt_stub_from + MT_FROM_IS_KICKED(%rip)
+    movq mt_stub_from + MT_FROM_FRAME(%rip), %rbx
+    jmp 8b
 
     /* Wait for the host: in a filter's eyes FUTEX_WAIT on a word that is always 0. */
     .org keep + MT_KEEP_WAIT, 0x90

@@ -31,14 +31,14 @@
  * are fixed. */
 #define MT_STUB_RETURN 0x78 /* what a guest that used MT_STUB_OUT returns by */
 #define MT_KEEP_HANDLER 0x100
-#define MT_KEEP_WAIT 0x120       /* loads the arguments of the waiting call */
-#define MT_KEEP_RESUME 0x160     /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x298 /* behind the last instruction of resuming */
-#define MT_KEEP_STOPPED 0x2a0
-#define MT_KEEP_SAVE 0x2b0
-#define MT_KEEP_SPIN 0x2f0
-#define MT_KEEP_SPIN_END 0x350
-#define MT_KEEP_END 0x350
+#define MT_KEEP_WAIT 0x160       /* loads the arguments of the waiting call */
+#define MT_KEEP_RESUME 0x1a0     /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x2d8 /* behind the last instruction of resuming */
+#define MT_KEEP_STOPPED 0x2e0
+#define MT_KEEP_SAVE 0x2f0
+#define MT_KEEP_SPIN 0x330
+#define MT_KEEP_SPIN_END 0x390
+#define MT_KEEP_END 0x390
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
@@ -61,6 +61,7 @@
 #define MT_FROM_IS_SIGNAL 0x8  /* 1: a signal was handled */
 #define MT_FROM_FRAME 0x10     /* where its frame is */
 #define MT_FROM_IS_ASLEEP 0x18 /* u32; 1: about to wait, after it span */
+#define MT_FROM_IS_KICKED 0x1c /* u32; 1: more signals came before the host had seen the first */
 #define MT_FROM_ANSWER 0x20    /* what a child sends when it is ready; the host puts it there */
 #define MT_FROM_FS_BASE 0x30
 #define MT_FROM_GS_BASE 0x38
@@ -70,8 +71,9 @@
 
 /* The stack for signals consists of slots that are used in turn, from the highest down: when one
  * signal follows another before the child has resumed, the second does not lie below the first, but
- * in the next slot, and behind the lowest comes the highest. A frame is overwritten when as many
- * signals have come as there are slots. Slots are aligned. */
+ * in the next slot, and behind the lowest comes the highest. Signals that come while another has
+ * yet to be told of use that next slot over and over, so that the frame to be told of stays. Slots
+ * are aligned. */
 #define MT_SIGNAL_SLOT_BYTES 0x4000
 #define MT_N_SIGNAL_SLOTS 8
 

@@ -111,6 +111,12 @@ static void write_registers(struct mt_machine *machine, uint64_t kind, const uin
     memcpy(machine->to + MT_TO_REGISTERS, registers, MT_N_REGISTERS * sizeof(uint64_t));
 }
 
+static void forget_signal(struct mt_machine *machine)
+{
+    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    put_u32(machine->from + MT_FROM_IS_KICKED, 0);
+}
+
 static void write_enter(struct mt_machine *machine)
 {
     const struct mt_registers *enter = &machine->enter;
@@ -125,13 +131,13 @@ static void write_enter(struct mt_machine *machine)
     put_u64(machine->to + MT_TO_GS_BASE, 0);
     write_registers(machine, MT_RESUME_ENTER, registers);
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    forget_signal(machine);
 }
 
 static void write_loaded(struct mt_machine *machine)
 {
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    forget_signal(machine);
 }
 
 static void write_return(struct mt_machine *machine)
@@ -303,6 +309,7 @@ static enum event judge_arrival(struct mt_machine *machine, mote_error *err)
     if (!read_first_frame(machine, &is_kicked) || frame->rip < MT_PROCESS_SETUP ||
         frame->rip >= MT_PROCESS_END)
         return EVENT_DIED;
+    is_kicked |= mt_process_take_kick(machine);
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
     machine->has_arrived = frame->signal == SIGSEGV && frame->address == frame->rip;
     if (machine->has_arrived)
@@ -453,7 +460,7 @@ static void let_fall_asleep(struct mt_machine *machine)
     machine->is_dead = !machine->is_parked;
     if (machine->is_parked && has_told_signal(machine) && machine->next == MT_NEXT_RETURN) {
         machine->is_vectors_in_frame = mt_process_read_frame(machine);
-        put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+        forget_signal(machine);
     }
 }
 
@@ -526,7 +533,7 @@ static enum event fetch_once(struct mt_machine *machine, mote_error *err)
 {
     enum mt_next next = machine->next;
     memset(machine->from + MT_FROM_VECTORS + HEADER_OFFSET, 0, HEADER_BYTES);
-    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    forget_signal(machine);
     put_u64(machine->to + MT_TO_KIND, MT_RESUME_SAVE);
     mote_status status = answer(machine, err);
     machine->next = next;
@@ -543,7 +550,7 @@ static enum event fetch_once(struct mt_machine *machine, mote_error *err)
         return event;
     uint64_t is_signal;
     memcpy(&is_signal, machine->from + MT_FROM_IS_SIGNAL, sizeof(is_signal));
-    put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    forget_signal(machine);
     return is_signal == 1 ? EVENT_INTERRUPTED : EVENT_PARKED;
 }
 
