@@ -22,10 +22,11 @@ struct file {
 static mote_status cannot_open(const char *path, int os_errno, const char *reason, mote_error *err)
 {
     char escaped[256];
+    char here[256];
     char folder[256] = "";
     mt_escape(escaped, sizeof(escaped), path, strlen(path));
-    if (path[0] != '/' && getcwd(folder, sizeof(folder)) == NULL)
-        folder[0] = '\0';
+    if (path[0] != '/' && getcwd(here, sizeof(here)) != NULL)
+        mt_escape(folder, sizeof(folder), here, strlen(here));
     mote_status status =
         mt_fail(err, MOTE_E_IMAGE_OPEN, "%s: %s%s%s%s", escaped, reason,
                 folder[0] != '\0' ? " (searched in " : "", folder, folder[0] != '\0' ? ")" : "");

@@ -62,6 +62,18 @@ const char *mote_guest_code_name(uint64_t guest_code)
     }
 }
 
+#define LONGEST_CHARACTER_BYTES 4u
+
+/* The last place up to at where UTF-8 can be cut; at itself where there is none that near. */
+static size_t cut_at(const char *text, size_t at)
+{
+    for (size_t back = 0; back < LONGEST_CHARACTER_BYTES && back <= at; back++) {
+        if (((unsigned char)text[at - back] & 0xC0) != 0x80)
+            return at - back;
+    }
+    return at;
+}
+
 /* Append to err->text, ending in "..." what does not fit. */
 static MOTE_PRINTF(2, 0) void append_text(mote_error *err, const char *format, va_list arguments)
 {
@@ -69,7 +81,7 @@ static MOTE_PRINTF(2, 0) void append_text(mote_error *err, const char *format, v
     size_t room = sizeof(err->text) - used;
     int n = vsnprintf(err->text + used, room, format, arguments);
     if (n >= 0 && (size_t)n >= room)
-        memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+        memcpy(err->text + cut_at(err->text, sizeof(err->text) - 4), "...", 4);
 }
 
 static MOTE_PRINTF(2, 3) void append(mote_error *err, const char *format, ...)
@@ -152,7 +164,7 @@ mote_status mt_outcome(mote_status status, mote_error *err)
 
 void mt_error_copy(char *to, size_t to_bytes, const char *from, size_t from_bytes)
 {
-    size_t n = from_bytes < to_bytes - 1 ? from_bytes : to_bytes - 1;
+    size_t n = from_bytes < to_bytes ? from_bytes : cut_at(from, to_bytes - 1);
     memcpy(to, from, n);
     to[n] = '\0';
 }

@@ -11,6 +11,8 @@
 
 #define MAX_SUGGESTIONS 3u
 #define MAX_NAME_BYTES MT_MAX_FUNCTION_NAME_BYTES
+/* A file may name its functions as it likes, but the text of an error is one line. */
+#define ESCAPED_NAME_BYTES (4 * MAX_NAME_BYTES + 1)
 
 /* ---- Near names ---- */
 
@@ -83,7 +85,9 @@ static size_t find_near(const struct mt_image *image, const char *wanted,
 
 static size_t write_signature(char *to, size_t room, const mote_function *function)
 {
-    int n = snprintf(to, room, "%s(", function->name);
+    char name[ESCAPED_NAME_BYTES];
+    mt_escape(name, sizeof(name), function->name, strlen(function->name));
+    int n = snprintf(to, room, "%s(", name);
     size_t used = n < 0 ? room : (size_t)n;
     for (size_t i = 0; i < function->n_params && used < room; i++) {
         n = snprintf(to + used, room - used, "%s%s", i > 0 ? ", " : "",
@@ -100,7 +104,7 @@ static size_t write_signature(char *to, size_t room, const mote_function *functi
 static mote_status no_such_function(const struct mt_image *image, const char *name, mote_error *err)
 {
     struct suggestion best[MAX_SUGGESTIONS] = {{NULL, 0}};
-    char near[384] = "";
+    char near[2 * MOTE_ERROR_TEXT_BYTES] = "";
     char escaped[MOTE_ERROR_NAME_BYTES];
     size_t n = find_near(image, name, best);
     size_t used = 0;
@@ -129,7 +133,9 @@ static mote_status no_such_function(const struct mt_image *image, const char *na
 static mote_status guest_says(const mote_function *function, uint64_t code, const char *message,
                               mote_error *err)
 {
-    mote_status status = mt_fail(err, MOTE_E_GUEST_ERROR, "%s", message);
+    char escaped[MOTE_ERROR_TEXT_BYTES];
+    mt_escape(escaped, sizeof(escaped), message, strlen(message));
+    mote_status status = mt_fail(err, MOTE_E_GUEST_ERROR, "%s", escaped);
     if (err == NULL)
         return status;
     err->guest_code = code;
@@ -160,6 +166,14 @@ static mote_status check_arguments(const mote_function *function, const mote_val
     return MOTE_OK;
 }
 
+static mote_status wrong_result(const mote_function *function, mote_type asked, mote_error *err)
+{
+    char name[ESCAPED_NAME_BYTES];
+    mt_escape(name, sizeof(name), function->name, strlen(function->name));
+    return mt_fail(err, MOTE_E_TYPE, "function %s returns %s and was asked for %s", name,
+                   mote_type_name(function->returns), mote_type_name(asked));
+}
+
 static mote_status check_without_table(const struct mt_image *image, mote_type asked,
                                        mote_type *returns, mote_error *err)
 {
@@ -184,8 +198,7 @@ mote_status mt_check_call(const struct mt_image *image, const char *name, const 
     if (status != MOTE_OK)
         return status;
     if (asked != MOTE_TYPE_ANY && asked != function->returns)
-        return mt_fail(err, MOTE_E_TYPE, "function %s returns %s and was asked for %s",
-                       function->name, mote_type_name(function->returns), mote_type_name(asked));
+        return wrong_result(function, asked, err);
     *returns = function->returns;
     return MOTE_OK;
 }

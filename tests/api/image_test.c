@@ -125,6 +125,71 @@ static void test_from_bytes_is_as_good_as_open(void **state)
     mote_image_unref(image);
 }
 
+static void replace_all(uint8_t *file, size_t n, const char *from, const char *to)
+{
+    size_t len_bytes = strlen(from) + 1;
+    uint8_t *at = file;
+    while ((at = memmem(at, n - (size_t)(at - file), from, len_bytes)) != NULL)
+        memcpy(at, to, len_bytes);
+}
+
+static void assert_harmless(const char *text)
+{
+    for (; *text != '\0'; text++)
+        assert_true((unsigned char)*text >= 0x20 && *text != 0x7F);
+}
+
+/* A file can name its functions as it likes; an error's text is one line without control
+ * characters all the same. */
+static void test_names_of_functions_are_harmless_in_texts(void **state)
+{
+    (void)state;
+    static uint8_t file[1 << 22];
+    static const char name[] = "SayHel\n\x1B";
+    mote_image *image = NULL;
+    FILE *stream = fopen(HELLO, "rb");
+    assert_non_null(stream);
+    size_t n = fread(file, 1, sizeof(file), stream);
+    fclose(stream);
+    replace_all(file, n, "SayHello", name);
+    assert_ok(mote_image_from_bytes(file, n, NULL, &image, &last_error));
+    assert_status(mote_image_check_call(image, "SayHelo", NULL, 0, MOTE_TYPE_ANY, &last_error),
+                  MOTE_E_GUEST_ERROR);
+    assert_non_null(strstr(last_error.text, "SayHel\\x0a\\x1b("));
+    assert_harmless(last_error.text);
+    assert_status(mote_image_check_call(image, name, NULL, 0, MOTE_TYPE_ANY, &last_error),
+                  MOTE_E_GUEST_ERROR);
+    assert_harmless(last_error.text);
+    assert_string_equal(last_error.function, name);
+    const mote_value text = mote_str("");
+    assert_status(mote_image_check_call(image, name, &text, 1, MOTE_TYPE_I32, &last_error),
+                  MOTE_E_TYPE);
+    assert_harmless(last_error.text);
+    const mote_value number = mote_i32(1);
+    assert_status(mote_image_check_call(image, name, &number, 1, MOTE_TYPE_ANY, &last_error),
+                  MOTE_E_GUEST_ERROR);
+    assert_harmless(last_error.text);
+    mote_image_unref(image);
+}
+
+/* The folder that a file is looked for in may be an enemy's too. */
+static void test_the_name_of_a_folder_is_harmless_in_texts(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/mote-\x1B[2J-XXXXXX";
+    char before[256];
+    mote_image *image = NULL;
+    assert_non_null(getcwd(before, sizeof(before)));
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    mote_status status = mote_image_open("no.elf", NULL, &image, &last_error);
+    assert_int_equal(chdir(before), 0);
+    rmdir(folder);
+    assert_status(status, MOTE_E_IMAGE_OPEN);
+    assert_non_null(strstr(last_error.text, "searched in /tmp/mote-\\x1b[2J-"));
+    assert_harmless(last_error.text);
+}
+
 static void test_facts_of_hello(void **state)
 {
     (void)state;
@@ -280,6 +345,8 @@ int main(void)
         cmocka_unit_test(test_no_memory_is_an_error),
         cmocka_unit_test(test_from_bytes_refuses_bad_arguments),
         cmocka_unit_test(test_from_bytes_is_as_good_as_open),
+        cmocka_unit_test(test_names_of_functions_are_harmless_in_texts),
+        cmocka_unit_test(test_the_name_of_a_folder_is_harmless_in_texts),
         cmocka_unit_test(test_facts_of_hello),
         cmocka_unit_test(test_functions_come_sorted_with_their_types),
         cmocka_unit_test(test_a_guest_of_0_1_declares_nothing),
