@@ -203,7 +203,8 @@ def test_a_test_that_others_ended_is_no_verdict(tmp_path):
 
     def run(script, limit_s=60):
         program = tmp_path / "build/tests/x_test"
-        program.write_text(f"#!/bin/sh\n{script}\n")
+        # Whoever starts the tests in the background may have had interrupts ignored.
+        program.write_text(f"#!/usr/bin/env -S --default-signal=INT sh\n{script}\n")
         program.chmod(0o755)
         return workshop.run("x_test", limit_s)[0]
 
