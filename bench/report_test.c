@@ -71,8 +71,16 @@ static void test_one_missed_goal_is_enough(void **state)
     assert_true(report_goals_are_met(&but_last));
 }
 
-/* What report_print_json() writes, up to room - 1 characters. */
-static void print_json_into(const struct report *reports, size_t n, char *text, size_t room)
+static void print_table(const struct report *reports, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        report_print(&reports[i]);
+    }
+}
+
+/* What a function writes to standard output, up to room - 1 characters. */
+static void print_into(void (*print)(const struct report *reports, size_t n),
+                       const struct report *reports, size_t n, char *text, size_t room)
 {
     FILE *file = tmpfile();
     assert_non_null(file);
@@ -80,7 +88,7 @@ static void print_json_into(const struct report *reports, size_t n, char *text, 
     int kept = dup(STDOUT_FILENO);
     assert_true(kept >= 0);
     assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
-    report_print_json(reports, n);
+    print(reports, n);
     assert_int_equal(fflush(stdout), 0);
     assert_true(dup2(kept, STDOUT_FILENO) >= 0);
     assert_int_equal(close(kept), 0);
@@ -98,7 +106,7 @@ static void test_json_has_all_drivers_and_the_first_at_the_top(void **state)
         {.driver = "kvm", .kind = "", .reason = "open \"a\\b\""},
         {.driver = "process", .kind = "", .cpu = 1, .figures = &figure, .n_figures = 1}};
     char text[1024];
-    print_json_into(reports, 2, text, sizeof text);
+    print_into(report_print_json, reports, 2, text, sizeof text);
     const char *none = "\"driver\":\"kvm\",\"kind\":\"\",\"cpu\":0,\"works\":false,"
                        "\"reason\":\"open \\\"a\\\\b\\\"\"";
     char wanted[512];
@@ -109,20 +117,42 @@ static void test_json_has_all_drivers_and_the_first_at_the_top(void **state)
     assert_non_null(strstr(text, "},\"goals_met\":false,\"hyperlight_benchmarks\":[]}]}\n"));
 }
 
+static const struct benchmark benchmarks[] = {
+    {"guest_functions/guest_call", "Echo", {.median_us = 2, .min_us = 1, .p90_us = 3, .n = 4}},
+    {"sandboxes/create_sandbox", "", {.median_us = 200}},
+};
+static const struct report with_benchmarks = {
+    .driver = "kvm",
+    .kind = "",
+    .floor_program = "mote-floor",
+    .benchmarks = benchmarks,
+    .n_benchmarks = 2,
+};
+
 static void test_benchmarks_are_an_array_with_their_names(void **state)
 {
     (void)state;
-    const struct benchmark benchmarks[] = {
-        {"guest_functions/guest_call", "", {.median_us = 2, .min_us = 1, .p90_us = 3, .n = 4}},
-        {"sandboxes/create_sandbox", "", {.median_us = 200}}};
-    const struct report report = {
-        .driver = "kvm", .kind = "", .benchmarks = benchmarks, .n_benchmarks = 2};
     char text[1024];
-    print_json_into(&report, 1, text, sizeof text);
+    print_into(report_print_json, &with_benchmarks, 1, text, sizeof text);
     assert_non_null(strstr(text,
                            "\"hyperlight_benchmarks\":[{\"name\":\"guest_functions/guest_call\","
                            "\"median_us\":2.000,\"min_us\":1.000,\"p90_us\":3.000,"
                            "\"samples\":4},{\"name\":\"sandboxes/create_sandbox\","));
+}
+
+static void test_benchmarks_are_lines_of_the_table(void **state)
+{
+    (void)state;
+    char text[2048];
+    double median_us = 0;
+    double min_us = 0;
+    double p90_us = 0;
+    print_into(print_table, &with_benchmarks, 1, text, sizeof text);
+    const char *line = strstr(text, "\nguest_functions/guest_call ");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, " %*s %lf %lf %lf Echo", &median_us, &min_us, &p90_us), 3);
+    assert_true(median_us == 2 && min_us == 1 && p90_us == 3);
+    assert_non_null(strstr(text, "\nsandboxes/create_sandbox "));
 }
 
 int main(void)
@@ -136,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_json_has_all_drivers_and_the_first_at_the_top),
         cmocka_unit_test(test_one_missed_goal_is_enough),
         cmocka_unit_test(test_benchmarks_are_an_array_with_their_names),
+        cmocka_unit_test(test_benchmarks_are_lines_of_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
