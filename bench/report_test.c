@@ -144,14 +144,9 @@ static void test_benchmarks_are_lines_of_the_table(void **state)
 {
     (void)state;
     char text[2048];
-    double median_us = 0;
-    double min_us = 0;
-    double p90_us = 0;
     print_into(print_table, &with_benchmarks, 1, text, sizeof text);
-    const char *line = strstr(text, "\nguest_functions/guest_call ");
-    assert_non_null(line);
-    assert_int_equal(sscanf(line, " %*s %lf %lf %lf Echo", &median_us, &min_us, &p90_us), 3);
-    assert_true(median_us == 2 && min_us == 1 && p90_us == 3);
+    assert_non_null(strstr(text, "\nguest_functions/guest_call "));
+    assert_non_null(strstr(text, " 2.00        1.00        3.00 Echo\n"));
     assert_non_null(strstr(text, "\nsandboxes/create_sandbox "));
 }
 
