@@ -26,8 +26,8 @@ mote_status mt_fail_protocol(mote_error *err, const char *buffer, const char *fi
 /* What a public function returns in the end: notes success in *err, leaves an error as it is. */
 mote_status mt_outcome(mote_status status, mote_error *err);
 
-/* Copy a name or a message into a fixed array of the error, cut between characters where it does not
- * fit. */
+/* Copy a name or a message into a fixed array of the error, cut between characters where it does
+ * not fit. */
 void mt_error_copy(char *to, size_t to_bytes, const char *from, size_t from_bytes);
 
 #endif
