@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guest binaries: parsed once, immutable, shared by any number of sandboxes. */
+/* Guest files: parsed once, immutable, shared by any number of sandboxes. */
 #ifndef MOTE_IMAGE_H
 #define MOTE_IMAGE_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/** A parsed guest binary. Reference-counted; sandboxes hold references of their own. */
+/** A parsed guest file. Reference-counted; sandboxes hold references of their own. */
 typedef struct mote_image mote_image;
 
 /** Which contract a guest was built to. */
@@ -73,7 +73,7 @@ typedef struct mote_image_facts {
 } mote_image_facts;
 
 /**
- * Read and parse a guest binary from a file.
+ * Read and parse a guest file.
  *
  * allocator may be NULL for malloc; it is copied.
  *
@@ -88,7 +88,7 @@ MOTE_NODISCARD mote_status mote_image_open(const char *path, const mote_allocato
                                            mote_image **out, mote_error *err);
 
 /**
- * Parse a guest binary from memory.
+ * Parse a guest file from memory.
  *
  * Units: len_bytes in bytes.
  * Owner: the bytes stay the caller's and are not needed afterwards; the caller owns *out and
