@@ -414,6 +414,23 @@ static void test_each_sandbox_has_a_canary_of_its_own(void **state)
     assert_true(canaries[0] != 0 && canaries[0] != canaries[1]);
 }
 
+/* ---- What its guest library left open (record, section 14) ---- */
+
+static void test_a_fallback_may_be_left_out(void **state)
+{
+    (void)state;
+    NEEDS_GUESTS();
+    mote_config config = patient_config();
+    mote_sandbox *sandbox = create_sandbox(MOTE_BUILD_DIR "/tests/guests/bare.elf", &config);
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    assert_int_equal(call_i32(sandbox, "Next", mote_i32(6)), 7);
+    assert_status(CALL(mote_call, sandbox, "NotThere", MOTE_TYPE_I32, NULL, mote_i32(6)),
+                  MOTE_E_GUEST_ERROR);
+    assert_int_equal(last_error.guest_code, MT_GUEST_CODE_FUNCTION_NOT_FOUND);
+    assert_string_equal(last_error.message, "NotThere");
+    close_guest(sandbox);
+}
+
 /* ---- What the 0.1 host changed in the process (record, section 7.7) ---- */
 
 static void get_handlers(struct sigaction *handlers)
@@ -437,6 +454,9 @@ static void test_no_signal_handler_of_the_process_changes(void **state)
     close_guest(sandbox);
     for (int number = 1; number <= SIGRTMAX; number++)
         assert_ptr_equal(before[number].sa_handler, after[number].sa_handler);
+    /* Other sandboxes of this process may have come before. */
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        assert_ptr_equal(after[number].sa_handler, SIG_DFL);
 }
 
 int main(void)
@@ -462,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_a_guest_without_a_library_is_initialised),
         cmocka_unit_test(test_a_frame_that_is_overrun_ends_the_guest),
         cmocka_unit_test(test_each_sandbox_has_a_canary_of_its_own),
+        cmocka_unit_test(test_a_fallback_may_be_left_out),
         cmocka_unit_test(test_no_signal_handler_of_the_process_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,25 @@ static void test_sizes_land_in_the_layout(void **state)
     guest_close(&guest);
 }
 
+/* Layout, relocated image and page tables are made once for all sandboxes of a configuration. */
+static void test_sandboxes_of_one_configuration_share_one_template(void **state)
+{
+    (void)state;
+    struct guest guest;
+    mote_sandbox *same = NULL, *other = NULL;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.driver = "script";
+    guest_open(&guest, GUEST_01, NULL);
+    assert_fine(mote_sandbox_create(guest.image, &config, &same, &last_error));
+    config.heap_bytes = 0x6000;
+    assert_fine(mote_sandbox_create(guest.image, &config, &other, &last_error));
+    assert_ptr_equal(same->template, guest.sandbox->template);
+    assert_ptr_not_equal(other->template, guest.sandbox->template);
+    mote_sandbox_destroy(other);
+    mote_sandbox_destroy(same);
+    guest_close(&guest);
+}
+
 static void test_new_sandbox_of_a_good_and_of_a_bad_guest(void **state)
 {
     (void)state;
@@ -234,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_any_value_is_kept_or_raised),
         cmocka_unit_test(test_durations_have_no_small_ceiling_and_no_coarse_step),
         cmocka_unit_test(test_sizes_land_in_the_layout),
+        cmocka_unit_test(test_sandboxes_of_one_configuration_share_one_template),
         cmocka_unit_test(test_new_sandbox_of_a_good_and_of_a_bad_guest),
         cmocka_unit_test(test_max_memory_sandbox),
         cmocka_unit_test(test_no_code_but_zero_is_a_success),

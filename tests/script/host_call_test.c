@@ -117,21 +117,30 @@ static void test_every_type_goes_there_and_back(void **state)
     }
 }
 
-static void test_many_host_calls_take_the_same_place(void **state)
+/* How full the input buffer is after a call that calls the host so many times. */
+static uint64_t input_after(int n_host_calls)
 {
-    (void)state;
     struct guest guest;
     int n_calls = 0;
     open_with(&guest, echo, &n_calls, MOTE_TYPE_I32, 1, MOTE_TYPE_I32);
-    for (unsigned i = 0; i < 20; i++) {
+    for (int i = 0; i < n_host_calls; i++) {
         guest_push_call(&guest, "F", &values[0], 1);
         guest_out(&guest, MT_PORT_CALL, 0);
     }
     guest_push_i32(&guest, 1);
     guest_done(&guest);
     assert_fine(call_i32(&guest));
-    assert_int_equal(n_calls, 20);
+    assert_int_equal(n_calls, n_host_calls);
+    uint64_t filled = guest_word(&guest, guest_place(&guest, MT_PLACE_INPUT));
     guest_close(&guest);
+    return filled;
+}
+
+static void test_many_host_calls_take_the_same_place(void **state)
+{
+    (void)state;
+    assert_true(input_after(1) > input_after(0));
+    assert_int_equal(input_after(20), input_after(1));
 }
 
 static void test_host_print_is_always_there(void **state)
