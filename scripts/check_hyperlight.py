@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks that docs/hyperlight.md has a row for everything that Hyperlight 0.1 could, did or got wrong,
-and that each row names a test that is there - with --ran, one that ran and passed - or a reason."""
+and that each row names a test that is there - with --ran, one that ran and passed - or a reason; and
+that for each row with a test there is an edit that takes out what it stands for."""
 
 import argparse
 import re
@@ -10,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import check_catalogue
+import removals
 import tree
 
 PAGE = Path("docs/hyperlight.md")
@@ -30,6 +32,17 @@ def wanted():
     capabilities = [f"C{s}.{n}" for s, count in SUBSECTIONS.items() for n in range(1, count + 1)]
     others = [f"{letter}{n:02}" for letter, count in COUNTS.items() for n in range(1, count + 1)]
     return [*capabilities, "C10", *others]
+
+
+def rows_with_tests(text):
+    """Row -> the tests that it names, of the rows that name any."""
+    rows = {row[0]: check_catalogue.TEST.findall(row[3]) for row in ROW.findall(text)}
+    return {row: tests for row, tests in rows.items() if tests}
+
+
+def check_edits(text):
+    """For each of them there is an edit that takes out what it stands for (scripts/taken_out.py)."""
+    return removals.read_entries(tree.read(removals.EDITS), rows_with_tests(text))[1]
 
 
 def check_rows(text):
@@ -127,7 +140,7 @@ def main():
     parser.add_argument("--ran", action="store_true", help="look into the last run's results, too")
     arguments = parser.parse_args()
     text = tree.read(PAGE)
-    problems = check_rows(text) + check_shares(text) + check_tests(text)
+    problems = check_rows(text) + check_shares(text) + check_tests(text) + check_edits(text)
     assert len(wanted()) == ROWS
     checked = f"{ROWS} rows and {len(tests_of(text))} tests"
     if not arguments.ran:
