@@ -4,6 +4,8 @@
 
 if(MOTE_BUILD_TESTS)
     find_library(MOTE_CMOCKA cmocka REQUIRED)
+    add_library(mote_alarm_guard OBJECT ${PROJECT_SOURCE_DIR}/tests/alarm_guard.c)
+    target_link_libraries(mote_alarm_guard PRIVATE mote_host_flags)
 endif()
 
 function(mote_unit_test name)
@@ -14,5 +16,6 @@ function(mote_unit_test name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     target_compile_definitions(${name} PRIVATE MOTE_BUILD_DIR="${PROJECT_BINARY_DIR}"
                                                MOTE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    target_link_libraries(${name} PRIVATE mote_host_flags mote_inside ${MOTE_CMOCKA})
+    target_link_libraries(${name} PRIVATE mote_host_flags mote_inside mote_alarm_guard
+        ${MOTE_CMOCKA})
 endfunction()
