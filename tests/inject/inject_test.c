@@ -18,6 +18,7 @@
 #define SPIN_LIMIT_US 200000u
 
 struct life {
+    mote_metrics *metrics;
     mote_image *image;
     mote_sandbox *sandbox;
     pthread_t spinner;
@@ -35,6 +36,11 @@ static mote_status answer(void *context, const mote_value *args, size_t n_args, 
     return MOTE_OK;
 }
 
+static mote_status count(struct life *life)
+{
+    return mote_metrics_create(NULL, &life->metrics, &last_error);
+}
+
 static mote_status load(struct life *life)
 {
     return mote_image_open(HELLO, NULL, &life->image, &last_error);
@@ -44,6 +50,7 @@ static mote_status create(struct life *life)
 {
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = SPIN_LIMIT_US;
+    config.metrics = life->metrics;
     return mote_sandbox_create(life->image, for_test(&config), &life->sandbox, &last_error);
 }
 
@@ -107,11 +114,10 @@ static mote_status cancel(struct life *life)
 
 static mote_status destroy(struct life *life)
 {
-    mote_sandbox *sandbox = life->sandbox;
-    life->sandbox = NULL;
-    mote_status status = mote_sandbox_destroy(sandbox);
+    mote_status status = mote_sandbox_destroy(life->sandbox);
     mote_image_unref(life->image);
-    life->image = NULL;
+    mote_metrics_destroy(life->metrics);
+    *life = (struct life){0};
     return status;
 }
 
@@ -119,14 +125,20 @@ static const struct phase {
     const char *name;
     mote_status (*act)(struct life *life);
 } phases[] = {
-    {"open", load},       {"create", create},
-    {"register", enter},  {"initialise", initialise},
-    {"call", call},       {"host call", call_host},
-    {"push", push},       {"call that resets", call_reset},
-    {"restore", restore}, {"cancel", cancel},
+    {"metrics", count},
+    {"open", load},
+    {"create", create},
+    {"register", enter},
+    {"initialise", initialise},
+    {"call", call},
+    {"host call", call_host},
+    {"push", push},
+    {"call that resets", call_reset},
+    {"restore", restore},
+    {"cancel", cancel},
     {"destroy", destroy},
 };
-enum { FIRST_RUN = 3, N_PHASES = sizeof(phases) / sizeof(phases[0]) };
+enum { FIRST_RUN = 4, N_PHASES = sizeof(phases) / sizeof(phases[0]) };
 
 /* ---- What runs while it is cancelled ---- */
 
@@ -206,10 +218,7 @@ static void go_on(struct life *life, size_t i, mote_status status)
 
 static void end(struct life *life)
 {
-    if (life->sandbox != NULL)
-        assert_int_equal(mote_sandbox_destroy(life->sandbox), MOTE_OK);
-    if (life->image != NULL)
-        mote_image_unref(life->image);
+    assert_int_equal(destroy(life), MOTE_OK);
     failures_clean_up();
 }
 
@@ -306,9 +315,7 @@ static int live_first(enum failures_of kind, size_t n)
     failures_disarm();
     if (status != MOTE_OK && !is_expected(status))
         return 1;
-    mote_sandbox_destroy(life.sandbox);
-    mote_image_unref(life.image);
-    life = (struct life){0};
+    (void)destroy(&life);
     for (size_t i = 0; phases[i].act != cancel; i++)
         if (phases[i].act(&life) != MOTE_OK)
             return 2;
