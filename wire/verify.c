@@ -133,8 +133,9 @@ bool mt_wire_scalar(const struct mt_wire_reader *reader, const struct mt_wire_ta
     return true;
 }
 
-bool mt_wire_target(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
-                    unsigned vtable_offset, const char *name, size_t *target)
+/* Where the field leads to; 0 for a field that is not there. */
+static bool target_of(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
+                      unsigned vtable_offset, const char *name, size_t *target)
 {
     size_t at;
     if (!find_field(reader, table, vtable_offset, name, sizeof(uint32_t), &at))
@@ -148,7 +149,7 @@ bool mt_wire_target(const struct mt_wire_reader *reader, const struct mt_wire_ta
 bool mt_wire_required_target(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
                              unsigned vtable_offset, const char *name, size_t *target)
 {
-    if (!mt_wire_target(reader, table, vtable_offset, name, target))
+    if (!target_of(reader, table, vtable_offset, name, target))
         return false;
     return *target != 0 || mt_wire_refuse(reader, name, 0);
 }
@@ -175,7 +176,7 @@ bool mt_wire_vector_of(const struct mt_wire_reader *reader, const struct mt_wire
                        struct mt_wire_vector *vector)
 {
     size_t at;
-    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
+    return target_of(reader, table, vtable_offset, name, &at) &&
            vector_at(reader, at, name, element_bytes, max, vector);
 }
 
@@ -222,16 +223,14 @@ bool mt_wire_bytes(struct mt_wire_reader *reader, const struct mt_wire_table *ta
                    unsigned vtable_offset, const char *name, struct mt_wire_view *bytes)
 {
     size_t at;
-    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
-           bytes_at(reader, at, name, bytes);
+    return target_of(reader, table, vtable_offset, name, &at) && bytes_at(reader, at, name, bytes);
 }
 
 bool mt_wire_text(struct mt_wire_reader *reader, const struct mt_wire_table *table,
                   unsigned vtable_offset, const char *name, struct mt_wire_view *text)
 {
     size_t at;
-    return mt_wire_target(reader, table, vtable_offset, name, &at) &&
-           text_at(reader, at, name, text);
+    return target_of(reader, table, vtable_offset, name, &at) && text_at(reader, at, name, text);
 }
 
 bool mt_wire_required_text(struct mt_wire_reader *reader, const struct mt_wire_table *table,

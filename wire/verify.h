@@ -47,9 +47,7 @@ bool mt_wire_element_table(const struct mt_wire_reader *reader, const struct mt_
 bool mt_wire_scalar(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
                     unsigned vtable_offset, const char *name, void *value, size_t value_bytes);
 
-/* Where the field leads to; 0 for a field that is not there. */
-bool mt_wire_target(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
-                    unsigned vtable_offset, const char *name, size_t *target);
+/* Where the field leads to, which must be there. */
 bool mt_wire_required_target(const struct mt_wire_reader *reader, const struct mt_wire_table *table,
                              unsigned vtable_offset, const char *name, size_t *target);
 

@@ -25,21 +25,6 @@ struct mt_conversion {
     char letter;
 };
 
-/* The most decimal digits that a finite double has: 309 before the point, 1,074 after it. */
-#define MT_MAX_DIGITS 1400
-
-/* A finite double in decimal, exact: 0.d1 d2 d3... times ten to the power of point. n is 0 for
- * zero, else d1 is not 0; there may be zeroes at the end. */
-struct mt_decimal {
-    int point;
-    int n;
-    char digits[MT_MAX_DIGITS]; /* '0' to '9' */
-};
-
-void mt_decimal_of(double magnitude, struct mt_decimal *decimal);
-/* Keep n digits (0 and less too), rounding to nearest and halves to even. */
-void mt_decimal_round(struct mt_decimal *decimal, int n);
-
 /* Print a number with its sign, padded; for the letters f F e E g G a A. */
 void mt_print_double(struct mt_sink *sink, const struct mt_conversion *conversion, double value);
 

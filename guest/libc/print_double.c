@@ -12,6 +12,17 @@
 #define GROUP 1000000000u  /* nine decimal digits at a time */
 #define GROUP_DIGITS 9
 
+/* The most decimal digits that a finite double has: 309 before the point, 1,074 after it. */
+#define MAX_DIGITS 1400
+
+/* A finite double in decimal, exact: 0.d1 d2 d3... times ten to the power of point. n is 0 for
+ * zero, else d1 is not 0; there may be zeroes at the end. */
+struct decimal {
+    int point;
+    int n;
+    char digits[MAX_DIGITS]; /* '0' to '9' */
+};
+
 /* An integer in groups of nine digits, lowest first: 309 digits and some to spare. */
 struct groups {
     uint32_t group[40];
@@ -34,7 +45,7 @@ static void multiply_by_power(struct groups *number, int power_of_two)
     }
 }
 
-static void put_group(struct mt_decimal *decimal, uint32_t group)
+static void put_group(struct decimal *decimal, uint32_t group)
 {
     char digits[GROUP_DIGITS];
     for (int i = GROUP_DIGITS - 1; i >= 0; i--) {
@@ -52,7 +63,7 @@ static void put_group(struct mt_decimal *decimal, uint32_t group)
 }
 
 /* The integer mantissa * 2^power, power >= 0. */
-static void put_integer(struct mt_decimal *decimal, uint64_t mantissa, int power)
+static void put_integer(struct decimal *decimal, uint64_t mantissa, int power)
 {
     struct groups number = {.n = 0};
     for (; mantissa != 0; mantissa /= GROUP)
@@ -65,7 +76,7 @@ static void put_integer(struct mt_decimal *decimal, uint64_t mantissa, int power
 
 /* The fraction part / 2^power, 0 < power <= 1074, part < 2^power and below 2^53: multiplied by
  * GROUP again and again, with what rises above the point as the next nine digits. */
-static void put_fraction(struct mt_decimal *decimal, uint64_t part, int power)
+static void put_fraction(struct decimal *decimal, uint64_t part, int power)
 {
     uint32_t limbs[36] = {0}; /* lowest first; the point is above the last */
     int n = (power + 31) / 32;
@@ -100,7 +111,7 @@ static void split(double magnitude, uint64_t *mantissa, int *power)
     *power = (exponent != 0 ? exponent : 1) - EXPONENT_BIAS;
 }
 
-void mt_decimal_of(double magnitude, struct mt_decimal *decimal)
+static void decimal_of(double magnitude, struct decimal *decimal)
 {
     uint64_t mantissa;
     int power;
@@ -119,7 +130,7 @@ void mt_decimal_of(double magnitude, struct mt_decimal *decimal)
     put_fraction(decimal, part, -power);
 }
 
-static bool rounds_up(const struct mt_decimal *decimal, int n)
+static bool rounds_up(const struct decimal *decimal, int n)
 {
     if (decimal->digits[n] != '5')
         return decimal->digits[n] > '5';
@@ -130,7 +141,8 @@ static bool rounds_up(const struct mt_decimal *decimal, int n)
     return n > 0 && (decimal->digits[n - 1] - '0') % 2 != 0;
 }
 
-void mt_decimal_round(struct mt_decimal *decimal, int n)
+/* Keep n digits (0 and less too), rounding to nearest and halves to even. */
+static void decimal_round(struct decimal *decimal, int n)
 {
     if (n >= decimal->n)
         return;
@@ -210,7 +222,7 @@ static void set_exponent(struct parts *parts, char letter, int value, int min_di
 }
 
 /* As %f, with precision digits after the point. decimal is rounded already. */
-static void fix_parts(const struct mt_decimal *decimal, int precision, struct parts *parts)
+static void fix_parts(const struct decimal *decimal, int precision, struct parts *parts)
 {
     int point = decimal->n != 0 ? decimal->point : 0;
     int n_before = point < 0 ? 0 : point < decimal->n ? point : decimal->n;
@@ -226,7 +238,7 @@ static void fix_parts(const struct mt_decimal *decimal, int precision, struct pa
 }
 
 /* As %e, with precision digits after the point. decimal is rounded already. */
-static void scale_parts(const struct mt_decimal *decimal, int precision, char letter,
+static void scale_parts(const struct decimal *decimal, int precision, char letter,
                         struct parts *parts)
 {
     bool is_zero = decimal->n == 0;
@@ -241,18 +253,18 @@ static void scale_parts(const struct mt_decimal *decimal, int precision, char le
     set_exponent(parts, letter, is_zero ? 0 : decimal->point - 1, 2);
 }
 
-static void drop_last_zeroes(struct mt_decimal *decimal)
+static void drop_last_zeroes(struct decimal *decimal)
 {
     while (decimal->n > 0 && decimal->digits[decimal->n - 1] == '0')
         decimal->n--;
 }
 
 /* As %g: the shorter of the two forms, by the exponent that %e would show. */
-static void general_parts(struct mt_decimal *decimal, const struct mt_conversion *conversion,
+static void general_parts(struct decimal *decimal, const struct mt_conversion *conversion,
                           int precision, char letter, struct parts *parts)
 {
     int significant = precision == 0 ? 1 : precision;
-    mt_decimal_round(decimal, significant);
+    decimal_round(decimal, significant);
     int exponent = decimal->n != 0 ? decimal->point - 1 : 0;
     drop_last_zeroes(decimal);
     bool is_fixed = exponent >= -4 && exponent < significant;
@@ -271,21 +283,21 @@ static void general_parts(struct mt_decimal *decimal, const struct mt_conversion
 }
 
 static void decimal_parts(double magnitude, const struct mt_conversion *conversion,
-                          struct mt_decimal *decimal, struct parts *parts)
+                          struct decimal *decimal, struct parts *parts)
 {
     int precision = conversion->precision < 0 ? 6 : conversion->precision;
     char letter = conversion->letter;
-    mt_decimal_of(magnitude, decimal);
+    decimal_of(magnitude, decimal);
     parts->has_point = precision > 0 || conversion->alternate;
     if (letter == 'g' || letter == 'G') {
         general_parts(decimal, conversion, precision, letter == 'g' ? 'e' : 'E', parts);
     } else if (letter == 'e' || letter == 'E') {
-        if (precision < MT_MAX_DIGITS)
-            mt_decimal_round(decimal, precision + 1);
+        if (precision < MAX_DIGITS)
+            decimal_round(decimal, precision + 1);
         scale_parts(decimal, precision, letter, parts);
     } else {
-        if (precision < MT_MAX_DIGITS && decimal->n != 0)
-            mt_decimal_round(decimal, decimal->point + precision);
+        if (precision < MAX_DIGITS && decimal->n != 0)
+            decimal_round(decimal, decimal->point + precision);
         fix_parts(decimal, precision, parts);
     }
 }
@@ -338,7 +350,7 @@ static void name_parts(bool is_nan, char letter, struct parts *parts)
 
 void mt_print_double(struct mt_sink *sink, const struct mt_conversion *conversion, double value)
 {
-    struct mt_decimal decimal;
+    struct decimal decimal;
     char digits[16];
     struct mt_conversion padded = *conversion;
     bool is_negative = __builtin_signbit(value) != 0;

@@ -61,7 +61,8 @@ const char *moteg_text(const char *text, size_t len_bytes)
     return copy;
 }
 
-const char *mt_format_text(const char *format, va_list args)
+static const char *format_text(const char *format, va_list args) MOTEG_PRINTF(1, 0);
+static const char *format_text(const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -80,7 +81,7 @@ const char *moteg_format(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    const char *text = mt_format_text(format, args);
+    const char *text = format_text(format, args);
     va_end(args);
     return text;
 }

@@ -57,7 +57,6 @@ void mt_leave(void);
 
 /* Free everything, and remember which texts the new call brought. */
 void mt_call_memory_begin(const struct mt_wire_call *call);
-const char *mt_format_text(const char *format, va_list args) MOTEG_PRINTF(1, 0);
 
 /* ---- dispatch.c ---- */
 

@@ -109,12 +109,6 @@ void mt_page_set_clear(struct mt_page_set *set)
     memset(set->summary, 0, n_words_for(n_words) * sizeof(uint64_t));
 }
 
-bool mt_page_set_has(const struct mt_page_set *set, uint64_t page)
-{
-    return page < set->n_pages &&
-           (set->words[page / MT_PAGES_PER_WORD] >> page % MT_PAGES_PER_WORD & 1) != 0;
-}
-
 uint64_t mt_page_set_count(const struct mt_page_set *set)
 {
     uint64_t n_words = n_words_for(set->n_pages);

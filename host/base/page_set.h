@@ -29,7 +29,6 @@ void mt_page_set_add_bits(struct mt_page_set *set, uint64_t first, uint64_t bits
 void mt_page_set_add_all(struct mt_page_set *set, const struct mt_page_set *other);
 
 void mt_page_set_clear(struct mt_page_set *set);
-bool mt_page_set_has(const struct mt_page_set *set, uint64_t page);
 uint64_t mt_page_set_count(const struct mt_page_set *set);
 
 /* The first page at or after *first that is in the set, and in *n how many follow without a gap,

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-size_t mt_utf8_char_bytes(const char *text, size_t len_bytes)
+static size_t character_bytes(const char *text, size_t len_bytes)
 {
     return mt_wire_utf8_char_bytes((const uint8_t *)text, len_bytes);
 }
@@ -34,7 +34,7 @@ struct piece {
 static struct piece escape_one(const char *text, size_t len_bytes)
 {
     static const char digits[] = "0123456789abcdef";
-    struct piece piece = {.taken = mt_utf8_char_bytes(text, len_bytes)};
+    struct piece piece = {.taken = character_bytes(text, len_bytes)};
     if (is_harmless((const uint8_t *)text, piece.taken)) {
         memcpy(piece.text, text, piece.taken);
         piece.len = piece.taken;
@@ -54,7 +54,7 @@ static struct piece escape_one(const char *text, size_t len_bytes)
 /* U+FFFD, the replacement character, in UTF-8. */
 static struct piece copy_one(const char *text, size_t len_bytes)
 {
-    struct piece piece = {.taken = mt_utf8_char_bytes(text, len_bytes)};
+    struct piece piece = {.taken = character_bytes(text, len_bytes)};
     if (piece.taken == 0) {
         piece.taken = 1;
         piece.len = 3;

@@ -9,9 +9,6 @@
 /* Whether the bytes are well-formed UTF-8 (RFC 3629). */
 bool mt_utf8_is_valid(const char *text, size_t len_bytes);
 
-/* How many of the bytes at text form one well-formed character; 0 when they form none. */
-size_t mt_utf8_char_bytes(const char *text, size_t len_bytes);
-
 /* Write text so that it is one harmless line: control characters (C0 but tab, DEL, C1) and bytes
  * that are not UTF-8 become \xNN, newlines too. Always NUL-terminates; what does not fit is cut
  * between characters and the end marked with "...". Returns the bytes written without the NUL. */

@@ -3,6 +3,7 @@
 #include "host/memory/buffers.h"
 
 #include "abi/memory_map.h"
+#include "host/base/page_set_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +39,7 @@ static int tear_down(void **state)
 static void assert_written(uint64_t first, uint64_t n)
 {
     for (uint64_t page = 0; page < N_PAGES; page++)
-        assert_int_equal(mt_page_set_has(&written, page), page >= first && page < first + n);
+        assert_int_equal(page_set_has(&written, page), page >= first && page < first + n);
     mt_page_set_clear(&written);
 }
 

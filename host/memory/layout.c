@@ -91,7 +91,9 @@ static bool place_all(struct mt_layout *layout, const uint64_t wanted[MT_N_PLACE
     return true;
 }
 
-void mt_large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start, uint64_t *large_end)
+/* The part of [start, end) that whole large pages can cover; empty when none fits. */
+static void large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start,
+                               uint64_t *large_end)
 {
     uint64_t first = mt_round_down(start + MT_LARGE_PAGE_BYTES - 1, MT_LARGE_PAGE_BYTES);
     uint64_t last = mt_round_down(end, MT_LARGE_PAGE_BYTES);
@@ -119,8 +121,7 @@ static uint64_t n_table_pages_needed(const struct mt_layout *layout)
         uint64_t end;
         if (!uses_large_pages(i))
             continue;
-        mt_large_pages_within(layout->start[i], mt_layout_end(layout, (enum mt_place)i), &start,
-                              &end);
+        large_pages_within(layout->start[i], mt_layout_end(layout, (enum mt_place)i), &start, &end);
         n_large += (end - start) / MT_LARGE_PAGE_BYTES;
     }
     uint64_t n_directories = (layout->end + DIRECTORY_BYTES - 1) / DIRECTORY_BYTES;
@@ -141,8 +142,8 @@ static void choose_sparse(struct mt_layout *layout)
 {
     uint64_t heap = layout->start[MT_PLACE_HEAP];
     uint64_t heap_end = mt_layout_end(layout, MT_PLACE_HEAP);
-    mt_large_pages_within(heap + DENSE_HEAP_BYTES, heap_end, &layout->sparse_start,
-                          &layout->sparse_end);
+    large_pages_within(heap + DENSE_HEAP_BYTES, heap_end, &layout->sparse_start,
+                       &layout->sparse_end);
 }
 
 mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *image,

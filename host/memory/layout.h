@@ -76,8 +76,4 @@ size_t mt_layout_max_regions(const struct mt_image *image);
 size_t mt_layout_regions(const struct mt_layout *layout, const struct mt_image *image,
                          const uint8_t *placed, struct mt_region *regions);
 
-/* The part of [start, end) that whole large pages can cover; empty when none fits. */
-void mt_large_pages_within(uint64_t start, uint64_t end, uint64_t *large_start,
-                           uint64_t *large_end);
-
 #endif

@@ -115,9 +115,8 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     if (run->answered_ns > latest)
         run->late_function = function->name;
     mote_status status = returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
-    if (mt_observe_is_on(run->sandbox))
-        mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns,
-                       run->answered_ns, status);
+    mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
+                   status);
     return status;
 }
 

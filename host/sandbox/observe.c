@@ -45,8 +45,8 @@ static void tell_end(const mote_sandbox *sandbox, mote_span_kind kind, const cha
     sandbox->settings.span(sandbox->settings.span_context, &span);
 }
 
-void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
-                    uint64_t started_ns, uint64_t now_ns, mote_status status)
+void mt_observe_tell_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
+                         uint64_t started_ns, uint64_t now_ns, mote_status status)
 {
     mote_metrics *metrics = sandbox->settings.metrics;
     if (metrics != NULL) {

@@ -26,12 +26,6 @@ static void start_cpu_limit(struct mt_run *run)
     look_again_in(run, run->started_ns, sandbox->settings.cpu_limit_us * NS_PER_US);
 }
 
-static void observe_end(const struct mt_run *run, uint64_t now_ns, mote_status status)
-{
-    if (mt_observe_is_on(run->sandbox))
-        mt_observe_end(run->sandbox, run->kind, run->function, run->started_ns, now_ns, status);
-}
-
 mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_kind kind,
                          const char *function, uint64_t limit_us, mote_error *err)
 {
@@ -52,7 +46,7 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
     start_cpu_limit(run);
     mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
     if (status != MOTE_OK) {
-        observe_end(run, now, status);
+        mt_observe_end(sandbox, run->kind, run->function, run->started_ns, now, status);
         return status;
     }
     sandbox->stats.last_exits = 0;
@@ -94,7 +88,7 @@ void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
         mt_sandbox_dump_fault(sandbox, err);
     if (sandbox->n_log_dropped != 0)
         mt_records_tell_dropped(sandbox, now);
-    observe_end(run, now, status);
+    mt_observe_end(sandbox, run->kind, run->function, run->started_ns, now, status);
 }
 
 static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_error *err)
@@ -138,7 +132,8 @@ static mote_status check_cpu_limit(struct mt_run *run, uint64_t now_ns, mote_err
     return sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
 }
 
-mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err)
+/* Whether a limit has passed at this moment. */
+static mote_status check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err)
 {
     if (now_ns < run->deadline_ns || run->sandbox->driver->is_for_debugging)
         return MOTE_OK;
@@ -164,7 +159,7 @@ static mote_status interrupted(struct mt_run *run, mote_error *err)
 {
     if (mt_guard_is_cancelled(&run->sandbox->guard))
         return cancelled(run, err);
-    return mt_run_check_limits(run, mt_clock_ns(), err);
+    return check_limits(run, mt_clock_ns(), err);
 }
 
 static mote_status bad_port(const struct mt_exit *exit, mote_error *err)
@@ -220,7 +215,7 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, bool tri
     status = tries ? mt_host_call_try(run, &elements[n_records], err)
                    : mt_host_call_answer(run, &elements[n_records], err);
     /* The guest is not let go on past its limit, however little it has left to do. */
-    return status == MOTE_OK ? mt_run_check_limits(run, run->answered_ns, err) : status;
+    return status == MOTE_OK ? check_limits(run, run->answered_ns, err) : status;
 }
 
 static bool is_blank(char c)

@@ -76,8 +76,6 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
                          const char *function, uint64_t limit_us, mote_error *err);
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
-/* Whether a limit has passed at this moment: MOTE_E_TIME_LIMIT. */
-mote_status mt_run_check_limits(struct mt_run *run, uint64_t now_ns, mote_error *err);
 /* End a run that was begun: count, and set the state that it leaves behind. The guard stays
  * claimed. */
 void mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
@@ -90,8 +88,15 @@ static inline bool mt_observe_is_on(const mote_sandbox *sandbox)
 
 /* An operation begins, and ends: its spans, its count, its duration. function may be "". */
 void mt_observe_begin(const mote_sandbox *sandbox, mote_span_kind kind, const char *function);
-void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
-                    uint64_t started_ns, uint64_t now_ns, mote_status status);
+void mt_observe_tell_end(const mote_sandbox *sandbox, mote_span_kind kind, const char *function,
+                         uint64_t started_ns, uint64_t now_ns, mote_status status);
+static inline void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind kind,
+                                  const char *function, uint64_t started_ns, uint64_t now_ns,
+                                  mote_status status)
+{
+    if (mt_observe_is_on(sandbox))
+        mt_observe_tell_end(sandbox, kind, function, started_ns, now_ns, status);
+}
 /* An operation was refused before it began. */
 void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status);
 

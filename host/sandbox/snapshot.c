@@ -176,7 +176,7 @@ static mote_status observe_end(const mote_sandbox *sandbox, mote_span_kind kind,
                                uint64_t started_ns, mote_status status)
 {
     if (mt_observe_is_on(sandbox))
-        mt_observe_end(sandbox, kind, "", started_ns, mt_clock_ns(), status);
+        mt_observe_tell_end(sandbox, kind, "", started_ns, mt_clock_ns(), status);
     return status;
 }
 

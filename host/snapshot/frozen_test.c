@@ -3,6 +3,7 @@
 #include "host/snapshot/frozen.h"
 
 #include "abi/memory_map.h"
+#include "host/base/page_set_test.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +86,7 @@ static void test_only_pages_that_are_not_zero_take_room(void **state)
     assert_int_equal(f->frozen.n_content, 3);
     mt_frozen_add_content(&f->frozen, &f->set);
     assert_int_equal(mt_page_set_count(&f->set), 3);
-    assert_true(mt_page_set_has(&f->set, 7));
+    assert_true(page_set_has(&f->set, 7));
     assert_int_equal(mt_frozen_end_of_content(&f->frozen, 1, N_PAGES - 1), 8);
     assert_int_equal(mt_frozen_end_of_content(&f->frozen, 8, N_PAGES - 1), 8);
 }

@@ -4,6 +4,7 @@
  * or when its host is, and what the host notices of all this.
  */
 #include "abi/ports.h"
+#include "host/base/page_set_test.h"
 #include "host/driver/process/process_internal.h"
 #include "host/os/clock.h"
 #include <mote/image.h>
@@ -1232,7 +1233,7 @@ static int list_what_is_written(bool is_exact)
             mt_driver_process.quiesce(f.machine, &err) != MOTE_OK ||
             mt_driver_process.list_written(f.machine, &set, &err) != MOTE_OK)
             return 4;
-        if (!mt_page_set_has(&set, 1) || mt_page_set_count(&set) != (is_exact ? 1 : 4))
+        if (!page_set_has(&set, 1) || mt_page_set_count(&set) != (is_exact ? 1 : 4))
             return 5;
     }
     mt_page_set_fini(&set, &f.allocator);
