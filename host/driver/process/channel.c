@@ -15,7 +15,7 @@
 #endif
 
 union control {
-    char bytes[CMSG_SPACE(MT_CHILD_MAX_SENT * sizeof(int))];
+    char bytes[CMSG_SPACE(MT_CHILD_MAX_SENT * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
     struct cmsghdr head;
 };
 
@@ -82,29 +82,44 @@ static const char *step_text(uint32_t step)
     return step < MT_N_STEPS ? texts[step] : "an unknown step in the zygote";
 }
 
-/* The descriptors that came with a message. */
-static void take_fds(struct msghdr *head, int fds[MT_CHILD_MAX_SENT])
+static void take_fds(struct cmsghdr *control, int fds[MT_CHILD_MAX_SENT])
 {
-    for (size_t i = 0; i < MT_CHILD_MAX_SENT; i++)
-        fds[i] = -1;
-    struct cmsghdr *control = CMSG_FIRSTHDR(head);
-    if (control == NULL || control->cmsg_type != SCM_RIGHTS)
-        return;
     size_t len_bytes = control->cmsg_len - CMSG_LEN(0);
     size_t room_bytes = MT_CHILD_MAX_SENT * sizeof(int);
     memcpy(fds, CMSG_DATA(control), len_bytes < room_bytes ? len_bytes : room_bytes);
 }
 
-static void close_fds(const int fds[MT_CHILD_MAX_SENT])
+/* Descriptors and sender, as they came with a message. */
+static void take_control(struct msghdr *head, struct mt_channel_answer *out)
+{
+    for (size_t i = 0; i < MT_CHILD_MAX_SENT; i++)
+        out->fds[i] = -1;
+    out->sender = 0;
+    out->failed = MT_STEP_NONE;
+    out->os_errno = 0;
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(head); control != NULL;
+         control = CMSG_NXTHDR(head, control)) {
+        struct ucred sender;
+        if (control->cmsg_type == SCM_RIGHTS)
+            take_fds(control, out->fds);
+        if (control->cmsg_type != SCM_CREDENTIALS || control->cmsg_len < CMSG_LEN(sizeof(sender)))
+            continue;
+        memcpy(&sender, CMSG_DATA(control), sizeof(sender));
+        out->sender = sender.pid;
+    }
+}
+
+static void close_fds(int fds[MT_CHILD_MAX_SENT])
 {
     for (size_t i = 0; i < MT_CHILD_MAX_SENT; i++) {
         if (fds[i] >= 0)
             close(fds[i]);
+        fds[i] = -1;
     }
 }
 
 static mote_status receive_one(int channel, struct mt_stub_answer *answer,
-                               int fds[MT_CHILD_MAX_SENT], mote_error *err)
+                               struct mt_channel_answer *out, mote_error *err)
 {
     union control control;
     struct iovec part = {answer, sizeof(*answer)};
@@ -122,29 +137,31 @@ static mote_status receive_one(int channel, struct mt_stub_answer *answer,
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "recvmsg from the zygote");
     if (n == 0)
         return mt_fail(err, MOTE_E_SYSTEM, "the zygote is gone");
-    take_fds(&head, fds);
+    take_control(&head, out);
     if (n == (ssize_t)sizeof(*answer) && !(head.msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
         return MOTE_OK;
-    close_fds(fds);
+    close_fds(out->fds);
     return mt_fail(err, MOTE_E_SYSTEM, "a message of %zd bytes from the zygote, or no descriptors",
                    n);
 }
 
 /* Answers to requests that were given up may still be under way. */
-mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[MT_CHILD_MAX_SENT],
+mote_status mt_channel_receive(int channel, uint64_t sequence, struct mt_channel_answer *out,
                                mote_error *err)
 {
     struct mt_stub_answer answer = {0, 0, 0};
     for (;;) {
-        mote_status status = receive_one(channel, &answer, fds, err);
+        mote_status status = receive_one(channel, &answer, out, err);
         if (status != MOTE_OK)
             return status;
         if (answer.sequence == sequence || answer.step != MT_STEP_NONE)
             break;
-        close_fds(fds);
+        close_fds(out->fds);
     }
     if (answer.step == MT_STEP_NONE)
         return MOTE_OK;
-    close_fds(fds);
+    close_fds(out->fds);
+    out->failed = (enum mt_stub_step)answer.step;
+    out->os_errno = answer.os_errno;
     return mt_fail_errno(err, MOTE_E_SYSTEM, answer.os_errno, step_text(answer.step));
 }

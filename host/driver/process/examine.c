@@ -11,9 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Descriptors that each sandbox takes: file, listener and child. Two more when its writes are
- * tracked. */
-#define DESCRIPTORS_PER_MACHINE 3u
 #define PATIENCE_NS 2000000000ull
 
 #define CODE MT_BASE_ADDRESS
@@ -45,9 +42,6 @@ static const struct {
     int os_errno;          /* 0: any */
     const char *advice;
 } advices[] = {
-    {"seccomp", EBUSY,
-     "something above this process already listens to its system calls: run "
-     "outside that supervisor"},
     {"seccomp", 0, "allow seccomp(2) in the profile of this container or service"},
     {"memfd_create", 0, "allow memfd_create(2) in the profile of this container or service"},
     {"execveat", 0, "allow execveat(2) of a memfd (see sysctl vm.memfd_noexec)"},
@@ -88,7 +82,7 @@ static mote_status try_call(struct mt_machine *machine, mote_error *err)
     return MOTE_OK;
 }
 
-static mote_status try_all(mote_error *err)
+static mote_status try_all(const struct mt_waiting **waiting, mote_error *err)
 {
     mote_allocator allocator;
     void *prepared;
@@ -100,6 +94,7 @@ static mote_status try_all(mote_error *err)
         return status;
     status = mt_process_create(prepared, &machine, &window, err);
     if (status == MOTE_OK) {
+        *waiting = machine->prepared->waiting;
         status = try_call(machine, err);
         mt_process_destroy(machine, false);
     }
@@ -111,10 +106,12 @@ void mt_process_examine(mote_driver_report *report)
 {
     mote_error err = {0};
     struct rlimit limit;
+    const struct mt_waiting *waiting = &mt_waiting_by_notification;
+    report->works = try_all(&waiting, &err) == MOTE_OK;
+    /* Two descriptors more a sandbox when its writes are tracked. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        report->max_sandboxes = limit.rlim_cur / DESCRIPTORS_PER_MACHINE;
-    snprintf(report->kind, sizeof(report->kind), "seccomp notification");
-    report->works = try_all(&err) == MOTE_OK;
+        report->max_sandboxes = limit.rlim_cur / waiting->n_descriptors;
+    snprintf(report->kind, sizeof(report->kind), "%s", waiting->name);
     if (report->works)
         return;
     report->os_errno = err.os_errno;

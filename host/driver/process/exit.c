@@ -122,9 +122,35 @@ const uint8_t *mt_process_frame_vectors(const struct mt_machine *machine, uint64
     return machine->from + offset;
 }
 
+/* Where a signal hit the handler of another one: the frame that the handler is about. */
+static bool is_in_handler(const struct mt_frame *frame, uint64_t *about)
+{
+    *about = frame->rip == MT_STUB_PAGE + MT_KEEP_HANDLER ? frame->rsp : frame->rbx;
+    return frame->rsp >= MT_PROCESS_FROM + MT_FROM_STACK &&
+           frame->rsp <= MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES &&
+           frame->rip >= MT_STUB_PAGE + MT_KEEP_HANDLER &&
+           frame->rip <= MT_STUB_PAGE + MT_KEEP_RESUME;
+}
+
+bool mt_process_read_first_frame(struct mt_machine *machine, bool *is_first)
+{
+    *is_first = true;
+    for (int i = 0; i < MT_N_SIGNAL_SLOTS; i++) {
+        uint64_t about;
+        if (!mt_process_read_frame(machine))
+            return false;
+        if (!is_in_handler(&machine->frame, &about))
+            return true;
+        *is_first = false;
+        put_u64(machine->from + MT_FROM_FRAME, about);
+    }
+    return false;
+}
+
 /* A kick or a tick came. Where it hit the stub's own code:
- * - behind the wait, when we had answered it, the child had not resumed yet, and does so again; the
- *   same holds before the wait, when one that spins was about to sleep and had its turn meanwhile;
+ * - behind the wait, when we had answered it, the child had not resumed yet, and does so again;
+ *   likewise when our answer was lost, since then all that it had to tell is known, or when that
+ * was read while it span;
  * - before the wait, or when it was broken off before we had seen it, the child was about to tell
  *   something: that is told at the next run, without the child. In the handler, whose stack is the
  *   one for signals, RBX holds the frame that it was to be about. */
@@ -132,22 +158,20 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
 {
     const struct mt_frame *frame = &machine->frame;
     uint64_t place = frame->rip - MT_STUB_PAGE;
-    bool is_broken_off =
-        place == MT_KEEP_RESUME && frame->rax == (uint64_t)-EINTR && !machine->is_answer_lost;
+    bool is_broken_off = place == MT_KEEP_RESUME && frame->rax == (uint64_t)-EINTR;
     bool is_spinning = place >= MT_KEEP_SPIN && place < MT_KEEP_SPIN_END;
-    bool is_telling =
-        (place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME) || is_broken_off || is_spinning;
-    bool is_in_handler = frame->rsp >= MT_PROCESS_FROM + MT_FROM_STACK &&
-                         frame->rsp <= MT_PROCESS_FROM + MT_PROCESS_FROM_BYTES;
+    bool is_waiting = place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME;
+    bool is_telling = (is_waiting || is_broken_off || is_spinning) && !machine->is_answer_lost;
+    uint64_t about;
     out->kind = MT_EXIT_INTERRUPTED;
-    if (is_telling && is_in_handler) {
-        put_u64(machine->from + MT_FROM_FRAME, place == MT_KEEP_HANDLER ? frame->rsp : frame->rbx);
+    if (is_telling && is_in_handler(frame, &about)) {
+        put_u64(machine->from + MT_FROM_FRAME, about);
         put_u64(machine->from + MT_FROM_IS_SIGNAL, 1);
         machine->next = MT_NEXT_TELL;
     } else if (is_telling && get_u64(machine->from + MT_FROM_IS_OUT) == 1) {
         machine->is_vectors_in_frame = true;
         machine->next = MT_NEXT_TELL;
-    } else if ((place >= MT_KEEP_WAIT && place < MT_KEEP_RESUME_END) || is_spinning) {
+    } else if ((place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME_END) || is_spinning) {
         machine->next = MT_NEXT_REPEAT;
     }
 }

@@ -57,9 +57,10 @@ struct child {
     int listener;
     int faults;
     int pagemap;
+    pid_t pid;
 };
 
-static const struct child no_child = {-1, -1, -1, -1};
+static const struct child no_child = {-1, -1, -1, -1, 0};
 
 static void close_fd(int fd)
 {
@@ -76,18 +77,20 @@ static void close_child(const struct child *child)
 }
 
 /* (lock) */
-static mote_status ask_once(struct mt_machine *machine, bool is_tracked, int fds[MT_CHILD_MAX_SENT],
-                            mote_error *err)
+static mote_status ask_once(struct mt_machine *machine, bool is_tracked,
+                            struct mt_channel_answer *answer, mote_error *err)
 {
     struct mt_process_prepared *prepared = machine->prepared;
     const struct mt_stub_request request = {.sequence = ++prepared->n_requests,
                                             .processor = (uint64_t)sched_getcpu(),
                                             .is_tracked = is_tracked};
     const struct mt_stub_answer ready = {.sequence = request.sequence};
+    const uint32_t is_futex = prepared->waiting == &mt_waiting_by_futex;
     memcpy(machine->from + MT_FROM_ANSWER, &ready, sizeof(ready));
+    memcpy(machine->to + MT_TO_IS_FUTEX, &is_futex, sizeof(is_futex));
     int channel = prepared->zygote.channel;
     mote_status status = mt_channel_send(channel, &request, sizeof(request), machine->memory, err);
-    return status != MOTE_OK ? status : mt_channel_receive(channel, request.sequence, fds, err);
+    return status != MOTE_OK ? status : mt_channel_receive(channel, request.sequence, answer, err);
 }
 
 /* Of another process is the zygote that a forked child inherited: both would hear the answers to
@@ -99,24 +102,57 @@ static mote_status have_own_zygote(struct mt_process_prepared *prepared, mote_er
     return mt_process_renew_zygote(prepared, err);
 }
 
-/* A zygote that somebody killed is made anew, once. */
+/* Whether a child could not have a listener: one is above this process already, the kernel is too
+ * old, or somebody forbids it. Want of memory is no such reason. */
+static bool is_listener_refused(const struct mt_channel_answer *answer)
+{
+    static const int refusals[] = {EBUSY, EINVAL, EPERM, EACCES, ENOSYS};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (answer->failed == MT_STEP_FILTER && answer->os_errno == refusals[i])
+            return true;
+    }
+    return false;
+}
+
+/* (lock) A zygote that somebody killed is made anew, once, and so is one whose children cannot have
+ * what they are told to. */
+static mote_status ask(struct mt_machine *machine, bool is_tracked,
+                       struct mt_channel_answer *answer, mote_error *err)
+{
+    struct mt_process_prepared *prepared = machine->prepared;
+    mote_status status = have_own_zygote(prepared, err);
+    if (status == MOTE_OK)
+        status = ask_once(machine, is_tracked, answer, err);
+    if (status == MOTE_OK)
+        return MOTE_OK;
+    if (is_listener_refused(answer) && prepared->waiting == &mt_waiting_by_notification)
+        status = mt_process_wait_by_futex(prepared, err);
+    else if (mt_process_is_zygote_gone(&prepared->zygote))
+        status = mt_process_renew_zygote(prepared, err);
+    else
+        return status;
+    return status != MOTE_OK ? status : ask_once(machine, is_tracked, answer, err);
+}
+
+/* Descriptors come in the order of their numbers: of the child, its listener, then those by which
+ * its writes are tracked. */
 static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
                                  mote_error *err)
 {
-    struct mt_process_prepared *prepared = machine->prepared;
-    int fds[MT_CHILD_MAX_SENT] = {-1, -1, -1, -1};
-    pthread_mutex_lock(&prepared->lock);
-    mote_status status = have_own_zygote(prepared, err);
-    if (status == MOTE_OK)
-        status = ask_once(machine, is_tracked, fds, err);
-    if (status != MOTE_OK && mt_process_is_zygote_gone(&prepared->zygote)) {
-        status = mt_process_renew_zygote(prepared, err);
-        if (status == MOTE_OK)
-            status = ask_once(machine, is_tracked, fds, err);
-    }
-    pthread_mutex_unlock(&prepared->lock);
-    *out = (struct child){fds[0], fds[1], fds[2], fds[3]};
-    if (status == MOTE_OK && (fds[0] < 0 || fds[1] < 0 || (is_tracked && fds[3] < 0)))
+    struct mt_channel_answer answer = {.fds = {-1, -1, -1, -1}};
+    pthread_mutex_lock(&machine->prepared->lock);
+    mote_status status = ask(machine, is_tracked, &answer, err);
+    bool has_listener = machine->prepared->waiting == &mt_waiting_by_notification;
+    pthread_mutex_unlock(&machine->prepared->lock);
+    const int *next = answer.fds;
+    out->self = *next++;
+    out->listener = has_listener ? *next++ : -1;
+    out->faults = *next++;
+    out->pagemap = *next;
+    out->pid = answer.sender;
+    bool is_whole = out->self >= 0 && out->pid > 0 && (!has_listener || out->listener >= 0) &&
+                    (!is_tracked || out->pagemap >= 0);
+    if (status == MOTE_OK && !is_whole)
         return mt_fail(err, MOTE_E_SYSTEM, "a child came without its descriptors");
     return status;
 }
@@ -124,6 +160,16 @@ static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, st
 static void kill_child(int pidfd)
 {
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+/* A futex's wake-up says nothing of where to wake: a thread that is bound to some processors finds
+ * its child there. Where that is forbidden the child goes where the system sends it. */
+static void bind_as_we_are(const struct mt_machine *machine)
+{
+    cpu_set_t ours;
+    if (machine->prepared->waiting == &mt_waiting_by_futex &&
+        sched_getaffinity(0, sizeof(ours), &ours) == 0)
+        (void)sched_setaffinity(machine->pid, sizeof(ours), &ours);
 }
 
 /* A guest that could not be stopped is not let run. */
@@ -134,24 +180,30 @@ static mote_status make_child(struct mt_machine *machine, bool is_tracked, mote_
     if (status == MOTE_OK && syscall(SYS_pidfd_send_signal, child.self, 0, NULL, 0) != 0)
         status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "pidfd_send_signal to the child");
     if (status != MOTE_OK) {
-        close_child(&child); /* without a listener it ends */
+        if (child.self >= 0)
+            kill_child(child.self);
+        close_child(&child); /* without a listener it ends, and with its zygote at the latest */
         return status;
     }
     machine->child = child.self;
     machine->listener = child.listener;
+    machine->pid = child.pid;
+    bind_as_we_are(machine);
     mt_process_spin(machine, machine->spin_ns);
     machine->faults = child.faults;
     machine->pagemap = child.pagemap;
     machine->is_spinning = false;
     machine->has_arrived = false;
     machine->is_parked = false;
+    machine->has_told = false;
     machine->is_answer_lost = false;
     return MOTE_OK;
 }
 
 static struct child child_of(const struct mt_machine *machine)
 {
-    return (struct child){machine->child, machine->listener, machine->faults, machine->pagemap};
+    return (struct child){machine->child, machine->listener, machine->faults, machine->pagemap,
+                          machine->pid};
 }
 
 mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err)

@@ -81,6 +81,7 @@ static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error 
     prepared->vector_components = read_xcr0() & ~XCR0_PKRU;
     prepared->mxcsr_mask = read_mxcsr_mask();
     prepared->can_wait_plainly = kernel_ends_waits();
+    prepared->waiting = &mt_waiting_by_notification;
     return MOTE_OK;
 }
 
@@ -155,6 +156,7 @@ static mote_status list_mappings(const struct mt_process_prepared *prepared,
                            MT_ZYGOTE_MAX_MAPPINGS);
     }
     to->control_offset = prepared->private_len_bytes;
+    to->waits_by_futex = prepared->waiting == &mt_waiting_by_futex;
     *shared_bytes = shared_end;
     return MOTE_OK;
 }
@@ -185,11 +187,11 @@ static mote_status write_shared(const struct mt_process_prepared *prepared, int 
 static mote_status greet(struct mt_process_prepared *prepared, const struct mt_stub_plan *plan,
                          int image_fd, mote_error *err)
 {
-    int none[MT_CHILD_MAX_SENT];
+    struct mt_channel_answer answer;
     mote_status status =
         mt_channel_send(prepared->zygote.channel, plan, sizeof(*plan), image_fd, err);
     if (status == MOTE_OK)
-        status = mt_channel_receive(prepared->zygote.channel, 0, none, err);
+        status = mt_channel_receive(prepared->zygote.channel, 0, &answer, err);
     if (status != MOTE_OK && *prepared->zygote.exec_errno != 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, (int)*prepared->zygote.exec_errno,
                              "execveat of the stub");
@@ -229,6 +231,13 @@ mote_status mt_process_renew_zygote(struct mt_process_prepared *prepared, mote_e
 {
     mt_process_end_zygote(&prepared->zygote);
     return make_zygote(prepared, err);
+}
+
+mote_status mt_process_wait_by_futex(struct mt_process_prepared *prepared, mote_error *err)
+{
+    prepared->waiting = &mt_waiting_by_futex;
+    prepared->can_wait_plainly = false;
+    return mt_process_renew_zygote(prepared, err);
 }
 
 mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator *allocator,

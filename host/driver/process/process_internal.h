@@ -9,6 +9,8 @@
  *   channel.c       messages between host and zygote
  *   machine.c       the sandbox's file, its two mappings, its child
  *   vcpu.c          resuming a child and waiting for it
+ *   notify.c        how the kernel tells of a child that waits
+ *   futex.c         how a child tells, where the kernel does not
  *   snapshot.c      what snapshots need of a child that waits: rest, and its registers
  *   tracking.c      which pages are used, and which the guest wrote
  *   exit.c          what a child says when it waits
@@ -55,11 +57,33 @@ struct mt_process_prepared {
     uint64_t vector_bytes;      /* of the XSAVE area of this CPU */
     uint64_t vector_components; /* XCR0 */
     uint32_t mxcsr_mask;
-    bool can_wait_plainly; /* the kernel ends the wait for a child that died */
-    pthread_mutex_t lock;  /* one request at a time on the channel */
+    bool can_wait_plainly; /* the kernel ends the wait for a child that died, and that alone */
+    const struct mt_waiting *waiting;
+    pthread_mutex_t lock; /* one request at a time on the channel */
     struct mt_zygote zygote;
     uint64_t n_requests; /* (lock) */
 };
+
+/* What a wait for a child ends with. */
+enum mt_event { MT_EVENT_PARKED, MT_EVENT_INTERRUPTED, MT_EVENT_DIED, MT_EVENT_FAILED };
+
+/* How a host waits for a child that waits, and answers it. */
+struct mt_waiting {
+    const char *name;
+    unsigned n_descriptors; /* that a sandbox takes */
+    /* Let a parked child go on. *is_lost: it was not where it had been parked. */
+    mote_status (*answer)(struct mt_machine *machine, bool *is_lost, mote_error *err);
+    /* Wait until the kernel says that the child is parked. INTERRUPTED: by a signal. FAILED leaves
+     * errno. */
+    enum mt_event (*receive)(struct mt_machine *machine);
+    /* The same, but INTERRUPTED also at end_ns, or a little before. */
+    enum mt_event (*receive_until)(struct mt_machine *machine, uint64_t end_ns);
+    /* Whether the child is where it was parked. */
+    bool (*is_still_waiting)(struct mt_machine *machine);
+};
+
+extern const struct mt_waiting mt_waiting_by_notification;
+extern const struct mt_waiting mt_waiting_by_futex;
 
 /* What the next run of a machine does first. */
 enum mt_next {
@@ -99,8 +123,8 @@ _Static_assert(sizeof(struct mt_frame) == 440, "layout of the kernel's signal fr
 
 struct mt_machine {
     struct mt_process_prepared *prepared;
-    int memory; /* the sandbox's file */
-    int listener;
+    int memory;                  /* the sandbox's file */
+    int listener;                /* -1 where the child waits by futex */
     int child;                   /* pidfd */
     int faults;                  /* userfaultfd of the child; -1 where its writes are not tracked */
     int pagemap;                 /* /proc/PID/pagemap of the child; likewise */
@@ -119,6 +143,7 @@ struct mt_machine {
     bool has_arrived;         /* the child has given up what it was set up with */
     bool is_parked;           /* the kernel said that the child waits, and it was not answered */
     uint64_t notification_id; /* of the wait */
+    bool has_told;            /* the child has, by futex, that it is about to wait: a hint */
     bool is_answer_lost;      /* the wait was broken off before the last answer came */
     bool is_dead;
     enum mt_next next;
@@ -148,9 +173,17 @@ mote_status mt_process_seal(int fd, mote_error *err);
 
 mote_status mt_channel_send(int channel, const void *message, size_t len_bytes, int fd,
                             mote_error *err);
-/* Take the answer to a message. fds are set to -1 where none came. MOTE_E_SYSTEM when it says that
- * something failed. */
-mote_status mt_channel_receive(int channel, uint64_t sequence, int fds[MT_CHILD_MAX_SENT],
+/* An answer to a message. */
+struct mt_channel_answer {
+    int fds[MT_CHILD_MAX_SENT]; /* -1 where none came */
+    pid_t sender;               /* by the kernel's word; 0 when it says nothing */
+    enum mt_stub_step failed;   /* MT_STEP_NONE: nothing did */
+    int os_errno;               /* why */
+};
+
+/* Take the answer to a message. MOTE_E_SYSTEM when it says that something failed; what failed is
+ * set, fds are none. */
+mote_status mt_channel_receive(int channel, uint64_t sequence, struct mt_channel_answer *out,
                                mote_error *err);
 
 /* Whether the zygote is there no more, and is ours. */
@@ -163,6 +196,8 @@ mote_status mt_process_prepare(const struct mt_plan *plan, const mote_allocator 
 void mt_process_unprepare(void *prepared);
 /* Put a zygote in the place of one that was killed. Its children were killed with it. */
 mote_status mt_process_renew_zygote(struct mt_process_prepared *prepared, mote_error *err);
+/* The same, when its child could not have a listener: from now on children wait by futex. */
+mote_status mt_process_wait_by_futex(struct mt_process_prepared *prepared, mote_error *err);
 mote_status mt_process_create(void *prepared, struct mt_machine **out, struct mt_window *window,
                               mote_error *err);
 void mt_process_destroy(struct mt_machine *machine, bool is_copy);
@@ -209,6 +244,8 @@ bool mt_process_take_kick(struct mt_machine *machine);
 /* Copy the frame of the signal that is to be told of. False where there is no room for one at its
  * place. */
 bool mt_process_read_frame(struct mt_machine *machine);
+/* The same, but of signals that hit the handlers of others that of the first one. */
+bool mt_process_read_first_frame(struct mt_machine *machine, bool *is_first);
 void mt_process_frame_registers(const struct mt_frame *frame, uint64_t registers[MT_N_REGISTERS]);
 /* Where that frame says that vector state is; the child's memory. NULL where it says nothing. */
 const uint8_t *mt_process_frame_vectors(const struct mt_machine *machine, uint64_t *len_bytes);

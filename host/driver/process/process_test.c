@@ -65,12 +65,14 @@ struct fixture {
 
 static struct fixture fixture;
 static char reason[256];
+static char kind[64];
 
 static int find_out(void **state)
 {
     mote_driver_report report = {.struct_size = sizeof(report)};
     (void)state;
     mt_driver_process.examine(&report);
+    snprintf(kind, sizeof(kind), "%s", report.kind);
     if (!report.works)
         snprintf(reason, sizeof(reason), "%s", report.reason);
     return 0;
@@ -304,6 +306,7 @@ static void test_a_child_can_gain_nothing(void **state)
     snprintf(path, sizeof(path), "/proc/%d/status", pid_of(fixture.machine->child));
     read_status(path, status, sizeof(status));
     read_status("/proc/self/status", own, sizeof(own));
+    long n_filters = fixture.machine->listener >= 0 ? 2 : 1;
     unload(&fixture);
     assert_status_line(status, "Name:\tmote-guest\n");
     assert_status_line(status, "NoNewPrivs:\t1\n");
@@ -311,7 +314,7 @@ static void test_a_child_can_gain_nothing(void **state)
     assert_status_line(status, "Threads:\t1\n");
     assert_status_line(status, "SigBlk:\t0000000000000000\n");
     assert_int_equal(status_number(status, "Seccomp_filters:\t"),
-                     status_number(own, "Seccomp_filters:\t") + 2);
+                     status_number(own, "Seccomp_filters:\t") + n_filters);
 }
 
 /* ---- What a child can do ---- */
@@ -378,6 +381,77 @@ static void test_the_waiting_call_is_refused_elsewhere(void **state)
     struct mt_exit exit = run_on(&fixture);
     assert_int_equal(exit.kind, MT_EXIT_REFUSED);
     assert_int_equal(exit.fault.rip, CODE + sizeof(code) - 2);
+    unload(&fixture);
+}
+
+/* The two calls that a filter knows, at their places: number and six arguments. */
+#define FUTEX_WAKE_OPERATION 1
+struct call {
+    uint64_t place;
+    uint64_t number;
+    uint64_t arguments[6];
+};
+
+static const struct call waits = {
+    MT_KEEP_RESUME, SYS_futex, {MT_PROCESS_TO + MT_TO_WORD, 0, 0, 0, 0, 0}};
+static const struct call tells = {
+    MT_KEEP_TOLD,
+    SYS_futex,
+    {MT_PROCESS_FROM + MT_FROM_HAS_TOLD, FUTEX_WAKE_OPERATION, 1, 0, 0, 0}};
+
+static void assert_refused_at_its_place(const struct call *call)
+{
+    uint64_t place = MT_STUB_PAGE + call->place - 2;
+    memcpy(guest_bytes(&fixture, DATA), call->arguments, sizeof(call->arguments));
+    memcpy(guest_bytes(&fixture, DATA + 0x30), &call->number, sizeof(call->number));
+    memcpy(guest_bytes(&fixture, DATA + 0x38), &place, sizeof(place));
+    start(&fixture, CODE, 1000 * MS);
+    struct mt_exit exit = run_on(&fixture);
+    if (exit.kind != MT_EXIT_REFUSED)
+        fail_msg("call %llu, %llx, %llx, %llx: exit of kind %d, %s",
+                 (unsigned long long)call->number, (unsigned long long)call->arguments[0],
+                 (unsigned long long)call->arguments[1], (unsigned long long)call->arguments[2],
+                 (int)exit.kind, exit.died);
+    assert_int_equal(exit.fault.rip, place);
+}
+
+static void test_each_call_is_refused_with_another_number_or_argument(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* mov $DATA, %ebx; mov of its words to RDI, RSI, RDX, R10, R8, R9, RAX; jmp *0x38(%rbx) */
+    static const uint8_t code[] = {0xBB,       DATA & 0xFF, DATA >> 8 & 0xFF,
+                                   DATA >> 16, 0,           0x48,
+                                   0x8B,       0x3B,        0x48,
+                                   0x8B,       0x73,        8,
+                                   0x48,       0x8B,        0x53,
+                                   0x10,       0x4C,        0x8B,
+                                   0x53,       0x18,        0x4C,
+                                   0x8B,       0x43,        0x20,
+                                   0x4C,       0x8B,        0x4B,
+                                   0x28,       0x48,        0x8B,
+                                   0x43,       0x30,        0xFF,
+                                   0x63,       0x38};
+    static const uint64_t changes[] = {1, 2, 128, 1ull << 31, 1ull << 32, 1ull << 63};
+    const struct call *calls[] = {&waits, &tells};
+    load(&fixture, code, sizeof(code));
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < 6 * sizeof(changes) / sizeof(changes[0]); n++) {
+            struct call call = *calls[i];
+            call.arguments[n % 6] ^= changes[n / 6];
+            assert_refused_at_its_place(&call);
+        }
+        struct call call = *calls[i];
+        call.number = SYS_getpid;
+        assert_refused_at_its_place(&call);
+        call = *calls[i];
+        call.number |= X32_BIT;
+        assert_refused_at_its_place(&call);
+        /* Each call at the other's place. */
+        call = *calls[i];
+        call.place = calls[1 - i]->place;
+        assert_refused_at_its_place(&call);
+    }
     unload(&fixture);
 }
 
@@ -607,6 +681,7 @@ struct forgery {
 
 #define END MT_PROCESS_FROM_BYTES
 #define SENT 0
+#define WAIT MT_KEEP_WAIT & 0xFF, MT_KEEP_WAIT >> 8
 #define FRAME_BYTES ((uint64_t)sizeof(struct mt_frame))
 
 static void test_forged_frames_are_read_within_their_bounds(void **state)
@@ -641,7 +716,7 @@ static void test_forged_frames_are_read_within_their_bounds(void **state)
         0xB9, 0x40, 0,    0,    0,    0xF3, 0xA4,          /* mov $0x40, %ecx; rep movsb */
         0x48, 0x8B, 0x3C, 0x25, 0,    0x10, 0x20, 0,       /* mov DATA, %rdi */
         0xB9, 0xB8, 1,    0,    0,    0xF3, 0xA4,          /* mov $440, %ecx; rep movsb */
-        0x48, 0xB8, 0x20, 1,    0x18, 0,    0,    0, 0, 0, /* movabs $WAIT, %rax */
+        0x48, 0xB8, WAIT, 0x18, 0,    0,    0,    0, 0,    /* movabs $WAIT, %rax */
         0xFF, 0xE0,                                        /* jmp *%rax */
     };
     memset(code, 0xCC, sizeof(code));
@@ -681,6 +756,22 @@ static void test_forged_frames_are_read_within_their_bounds(void **state)
                 fail_msg("forgery %zu, resumed: exit of kind %d, %s", i, (int)exit.kind, exit.died);
         }
     }
+    unload(&fixture);
+}
+
+/* What a child says of its waiting is in memory that the guest may write. */
+static void test_a_guest_that_only_says_that_it_waits_is_not_believed(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    /* mov $FROM, %eax; movb $1, (%rax); 1: movb $1, MT_FROM_HAS_TOLD(%rax); jmp 1b */
+    static const uint8_t code[] = {
+        0xB8, 0, 0xF0, 0x18, 0, 0xC6, 0, 1, 0xC6, 0x80, MT_FROM_HAS_TOLD, 0, 0, 0, 1, 0xEB, 0xF7};
+    load(&fixture, code, sizeof(code));
+    start(&fixture, CODE, 50 * MS);
+    struct mt_exit exit = run_on(&fixture);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_true(mt_clock_ns() >= fixture.deadline_ns);
     unload(&fixture);
 }
 
@@ -971,6 +1062,31 @@ static void test_a_killed_zygote_takes_its_children_and_is_made_anew(void **stat
     assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
 }
 
+/* The kernel begins its wait anew, without a word to anybody. */
+static void test_a_child_that_is_stopped_and_continued_goes_on(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, calls, sizeof(calls));
+    assert_answers(&fixture);
+    for (int i = 0; i < 10; i++) {
+        int pidfd = fixture.machine->child;
+        assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGSTOP, NULL, 0), 0);
+        usleep(2000);
+        if (i % 2 == 0)
+            assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0), 0);
+        pid_t helper = i % 2 == 1 ? fork() : -1; /* or else only after our answer */
+        if (helper == 0) {
+            usleep(3000);
+            _exit(syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) != 0);
+        }
+        assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+        if (helper > 0)
+            assert_int_equal(waitpid(helper, NULL, 0), helper);
+    }
+    unload(&fixture);
+}
+
 /* A child that is told to stop while it gives up what it was set up with goes on with that. */
 static void test_a_kick_leaves_no_child_half_made(void **state)
 {
@@ -1012,6 +1128,7 @@ static void test_many_lives_leave_nothing(void **state)
     load(&fixture, answers, sizeof(answers));
     assert_answers(&fixture);
     size_t n_descriptors = count_entries("/proc/self/fd");
+    size_t n_own = 2 + ((struct mt_process_prepared *)fixture.prepared)->waiting->n_descriptors;
     size_t n_mappings = count_lines("/proc/self/maps");
     int zygote = zygote_pid(&fixture);
     for (int i = 0; i < 1000; i++) {
@@ -1031,7 +1148,7 @@ static void test_many_lives_leave_nothing(void **state)
         load(&fixture, answers, sizeof(answers));
         unload(&fixture);
     }
-    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors - 5);
+    assert_int_equal(count_entries("/proc/self/fd"), n_descriptors - n_own);
     assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
 }
 
@@ -1200,6 +1317,62 @@ static void test_works_under_a_containers_usual_profile(void **state)
     assert_forked(call_in_a_container);
 }
 
+/* ---- Without a listener ---- */
+
+static int refusal;
+
+static int call_without_a_listener(void)
+{
+    const struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)refusal),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_filter copy[sizeof(filter) / sizeof(filter[0])];
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    memcpy(copy, filter, sizeof(filter));
+    const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), copy};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+        return 2;
+    mt_driver_process.examine(&report);
+    if (!report.works || strcmp(report.kind, "futex") != 0)
+        return 3;
+    return call_once();
+}
+
+static void test_waits_by_futex_where_no_listener_can_be_had(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const int refusals[] = {EBUSY, EINVAL, EPERM, EACCES, ENOSYS};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        refusal = refusals[i];
+        assert_forked(call_without_a_listener);
+    }
+}
+
+/* Want of memory passes: it is told, and no reason to go another way. */
+static int fail_without_memory(void)
+{
+    return call_without_a_listener() == 3 ? 0 : 1;
+}
+
+static void test_want_of_memory_for_a_listener_is_an_error(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    if (strcmp(kind, "futex") == 0) {
+        print_message("skipped: no listener can be had here\n");
+        skip();
+    }
+    refusal = ENOMEM;
+    assert_forked(fail_without_memory);
+}
+
 /* ---- Which pages the guest wrote ---- */
 
 /* mov $104, %edx; 1: movb $1, DATA + 0x1000; out %al, %dx; jmp 1b */
@@ -1300,6 +1473,7 @@ int main(void)
         cmocka_unit_test(test_every_system_call_is_refused),
         cmocka_unit_test(test_every_call_of_32_bits_is_refused),
         cmocka_unit_test(test_the_waiting_call_is_refused_elsewhere),
+        cmocka_unit_test(test_each_call_is_refused_with_another_number_or_argument),
         cmocka_unit_test(test_other_ways_into_the_kernel_are_faults),
         cmocka_unit_test(test_cpuid_tells_of_the_hosts_processor),
         cmocka_unit_test(test_rdtsc_reads_the_hosts_clock),
@@ -1307,6 +1481,7 @@ int main(void)
         cmocka_unit_test(test_a_guest_may_touch_the_pages_that_it_talks_through),
         cmocka_unit_test(test_jumps_into_every_byte_of_the_stub),
         cmocka_unit_test(test_forged_frames_are_read_within_their_bounds),
+        cmocka_unit_test(test_a_guest_that_only_says_that_it_waits_is_not_believed),
         cmocka_unit_test(test_a_call_between_two_that_spin_makes_no_system_call),
         cmocka_unit_test(test_a_spinning_child_comes_to_rest),
         cmocka_unit_test(test_a_guest_that_lies_about_its_waiting_is_stopped),
@@ -1320,7 +1495,10 @@ int main(void)
         cmocka_unit_test(test_a_forked_child_releases_copies_only),
         cmocka_unit_test(test_a_killed_zygote_takes_its_children_and_is_made_anew),
         cmocka_unit_test(test_a_kick_leaves_no_child_half_made),
+        cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_works_under_a_containers_usual_profile),
+        cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
+        cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
         cmocka_unit_test(test_written_pages_are_told_again_and_again),
         cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
     };

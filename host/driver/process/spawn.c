@@ -112,18 +112,20 @@ static mote_status open_stub(int *stub, mote_error *err)
     return status;
 }
 
+/* The kernel shall say which process a message comes from. */
 static mote_status open_channel(int ends[2], mote_error *err)
 {
     const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "socketpair");
-    if (setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
-        int failure = errno;
-        close(ends[0]);
-        close(ends[1]);
-        return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "setsockopt(SO_RCVTIMEO)");
-    }
-    return MOTE_OK;
+    const int yes = 1;
+    if (setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == 0)
+        return MOTE_OK;
+    int failure = errno;
+    close(ends[0]);
+    close(ends[1]);
+    return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "setsockopt of the zygote's channel");
 }
 
 /* All signals are blocked around the birth: the keeper has our handlers and would run them. */

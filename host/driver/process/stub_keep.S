@@ -11,6 +11,7 @@
 #include "host/driver/process/stub_layout.h"
 
 #define FUTEX 202
+#define FUTEX_WAKE 1
 #define EXIT_GROUP 231
 
 #define SAVED(index) (MT_FROM_REGISTERS + 8 * (index))
@@ -66,19 +67,34 @@ keep:
     movq mt_stub_from + MT_FROM_FRAME(%rip), %rbx
     jmp 8b
 
-    /* Wait for the host: in a filter's eyes FUTEX_WAIT on a word that is always 0. */
+    /*
+     * Wait for the host: in a filter's eyes FUTEX_WAIT on a word that is always 0. Where the kernel
+     * cannot tell the host of that, the child does before, by FUTEX_WAKE.
+     */
     .org keep + MT_KEEP_WAIT, 0x90
 wait:
-    movl $FUTEX, %eax
-    leaq mt_stub_to + MT_TO_WORD(%rip), %rdi
-    xorl %esi, %esi
     xorl %edx, %edx
     xorl %r10d, %r10d
     xorl %r8d, %r8d
     xorl %r9d, %r9d
-    jmp 1f
+    cmpl $0, mt_stub_to + MT_TO_IS_FUTEX(%rip)
+    je 1f
+    movl $1, mt_stub_from + MT_FROM_HAS_TOLD(%rip)
+    movl $FUTEX, %eax
+    leaq mt_stub_from + MT_FROM_HAS_TOLD(%rip), %rdi
+    movl $FUTEX_WAKE, %esi
+    incl %edx
+    jmp 0f
+    .org keep + MT_KEEP_TOLD - 2, 0x90
+0:  syscall
+    .org keep + MT_KEEP_TOLD, 0x90
+1:  movl $FUTEX, %eax
+    leaq mt_stub_to + MT_TO_WORD(%rip), %rdi
+    xorl %esi, %esi
+    xorl %edx, %edx
+    jmp 8f
     .org keep + MT_KEEP_RESUME - 2, 0x90
-1:  syscall
+8:  syscall
 
     .org keep + MT_KEEP_RESUME, 0x90
 resume:

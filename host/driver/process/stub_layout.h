@@ -31,22 +31,25 @@
  * are fixed. */
 #define MT_STUB_RETURN 0x78 /* what a guest that used MT_STUB_OUT returns by */
 #define MT_KEEP_HANDLER 0x100
-#define MT_KEEP_WAIT 0x160       /* loads the arguments of the waiting call */
-#define MT_KEEP_RESUME 0x1a0     /* where the waiting call returns to */
-#define MT_KEEP_RESUME_END 0x2d8 /* behind the last instruction of resuming */
-#define MT_KEEP_STOPPED 0x2e0
-#define MT_KEEP_SAVE 0x2f0
-#define MT_KEEP_SPIN 0x330
-#define MT_KEEP_SPIN_END 0x390
-#define MT_KEEP_END 0x390
+#define MT_KEEP_WAIT 0x160       /* tells the host, and loads the arguments of the waiting call */
+#define MT_KEEP_TOLD 0x1a0       /* where the call that tells returns to */
+#define MT_KEEP_RESUME 0x1c0     /* where the waiting call returns to */
+#define MT_KEEP_RESUME_END 0x2f8 /* behind the last instruction of resuming */
+#define MT_KEEP_STOPPED 0x300
+#define MT_KEEP_SAVE 0x310
+#define MT_KEEP_SPIN 0x350
+#define MT_KEEP_SPIN_END 0x3b0
+#define MT_KEEP_END 0x3b0
 
 /* Offsets at MT_PROCESS_TO. */
-#define MT_TO_WORD 0x0 /* of the waiting call; always 0 */
+#define MT_TO_WORD 0x0   /* u32 of the waiting call; always 0 */
+#define MT_TO_PARKED 0x4 /* u32, where the host moves a child that waits by futex; always 0 */
 #define MT_TO_KIND 0x8
 #define MT_TO_FS_BASE 0x10
 #define MT_TO_GS_BASE 0x18
-#define MT_TO_TURN 0x20   /* u32; changes when a child that spins may resume */
-#define MT_TO_ROUNDS 0x24 /* u32; how often it looks, before it waits; 0: it waits at once */
+#define MT_TO_TURN 0x20     /* u32; changes when a child that spins may resume */
+#define MT_TO_ROUNDS 0x24   /* u32; how often it looks, before it waits; 0: it waits at once */
+#define MT_TO_IS_FUTEX 0x28 /* u32; 1: the waiting call is no more than a futex's */
 #define MT_TO_REGISTERS 0x40
 #define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
@@ -66,6 +69,7 @@
 #define MT_FROM_FS_BASE 0x30
 #define MT_FROM_GS_BASE 0x38
 #define MT_FROM_REGISTERS 0x40
+#define MT_FROM_HAS_TOLD 0xd0 /* u32; 1: the child waits by futex, or is about to */
 #define MT_FROM_STACK 0x1000
 #define MT_FROM_VECTORS 0x1000 /* of MT_RESUME_SAVE: where the stack is used last */
 
@@ -103,9 +107,7 @@
 #define MT_ZYGOTE_HOST 1 /* a pidfd of the host */
 #define MT_CHILD_MEMORY 2
 #define MT_CHILD_SELF 3 /* a pidfd of the child */
-#define MT_CHILD_LISTENER 4
-#define MT_CHILD_FAULTS 5  /* a userfaultfd; these two only where writes are tracked */
-#define MT_CHILD_PAGEMAP 6 /* /proc/self/pagemap */
+/* Then, each only where there is one: listener of the filter, userfaultfd, /proc/self/pagemap. */
 #define MT_CHILD_MAX_SENT 4
 #define MT_ZYGOTE_N_DESCRIPTORS 8
 
@@ -136,6 +138,7 @@ struct mt_stub_plan {
     /* Of MT_PROCESS_TO in a sandbox's file; MT_PROCESS_FROM follows, then both of a tracked child:
      * one that was given up may yet come there. */
     uint64_t control_offset;
+    uint64_t waits_by_futex; /* children do; or else by seccomp's notification */
     uint64_t n_mappings;
     struct mt_stub_mapping mappings[MT_ZYGOTE_MAX_MAPPINGS];
 };

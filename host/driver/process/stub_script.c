@@ -37,6 +37,7 @@ _Static_assert(sizeof(struct stub_child_call) == MT_CHILD_CALL_BYTES &&
 struct script {
     struct stub_child_call calls[MT_ZYGOTE_MAX_MAPPINGS + OTHER_CALLS];
     unsigned n_calls;
+    int n_descriptors; /* that the child has by then */
 };
 
 /* Of a child as it is made first, and of one whose writes are tracked. */
@@ -83,11 +84,17 @@ static long listener_flags(void)
     return result == -EINVAL ? SECCOMP_FILTER_FLAG_NEW_LISTENER : flags;
 }
 
+/* The new descriptor that a call is to return: each gets the next number. */
+static int next_descriptor(struct script *script)
+{
+    return script->n_descriptors++;
+}
+
 static void add_listener(struct script *script)
 {
     static struct sock_fprog program;
     program = stub_child_program();
-    add(script, MT_STEP_FILTER, MT_CHILD_LISTENER, SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+    add(script, MT_STEP_FILTER, next_descriptor(script), SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         listener_flags(), stub_address(&program), 0, 0, 0);
 }
 
@@ -95,10 +102,10 @@ static void add_listener(struct script *script)
  * look into the host. It has no guest yet. */
 static void add_tracking(struct script *script)
 {
-    add(script, MT_STEP_USERFAULTFD, MT_CHILD_FAULTS, SYS_userfaultfd,
+    add(script, MT_STEP_USERFAULTFD, next_descriptor(script), SYS_userfaultfd,
         O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY, 0, 0, 0, 0, 0);
     add(script, MT_STEP_DUMPABLE, 0, SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0, 0);
-    add(script, MT_STEP_PAGEMAP, MT_CHILD_PAGEMAP, SYS_openat, AT_FDCWD,
+    add(script, MT_STEP_PAGEMAP, next_descriptor(script), SYS_openat, AT_FDCWD,
         stub_address("/proc/self/pagemap"), O_RDONLY | O_CLOEXEC, 0, 0, 0);
     add(script, MT_STEP_DUMPABLE, 0, SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
 }
@@ -112,11 +119,11 @@ static struct {
 /* What is sent is the host's already: the child lends it a place in memory. */
 static void add_message(struct script *script, bool is_tracked)
 {
-    static const int fds[MT_CHILD_MAX_SENT] = {MT_CHILD_SELF, MT_CHILD_LISTENER, MT_CHILD_FAULTS,
-                                               MT_CHILD_PAGEMAP};
+    static const int fds[MT_CHILD_MAX_SENT] = {MT_CHILD_SELF, MT_CHILD_SELF + 1, MT_CHILD_SELF + 2,
+                                               MT_CHILD_SELF + 3};
     static struct iovec part = {(void *)(MT_PROCESS_FROM + MT_FROM_ANSWER),
                                 sizeof(struct mt_stub_answer)};
-    const size_t fds_bytes = sizeof(fds) / (is_tracked ? 1 : 2);
+    const size_t fds_bytes = (size_t)(script->n_descriptors - MT_CHILD_SELF) * sizeof(fds[0]);
     const struct cmsghdr head = {.cmsg_len = (socklen_t)CMSG_LEN(fds_bytes),
                                  .cmsg_level = SOL_SOCKET,
                                  .cmsg_type = SCM_RIGHTS};
@@ -131,13 +138,13 @@ static void add_message(struct script *script, bool is_tracked)
         stub_address(&messages[is_tracked].head), MSG_NOSIGNAL, 0, 0, 0);
 }
 
-static void add_close(struct script *script, bool has_close_range, int last)
+static void add_close(struct script *script, bool has_close_range)
 {
     if (has_close_range) {
         add(script, MT_STEP_HAND_OVER, 0, SYS_close_range, 0, UINT32_MAX, 0, 0, 0, 0);
         return;
     }
-    for (int fd = 0; fd <= last; fd++)
+    for (int fd = 0; fd < script->n_descriptors; fd++)
         add(script, MT_STEP_HAND_OVER, 0, SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
@@ -154,6 +161,7 @@ static void add_processors(struct script *script)
 static void write_script(struct script *script, const struct stub_facts *facts, bool is_tracked)
 {
     static const struct itimerval tick = {{0, TICK_US}, {0, TICK_US}};
+    script->n_descriptors = MT_CHILD_SELF + 1;
     add(script, MT_STEP_PARENT_DEATH, 0, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
     add(script, MT_STEP_PARENT_DEATH, facts->zygote, SYS_getppid, 0, 0, 0, 0, 0, 0);
     add(script, MT_STEP_PARENT_DEATH, 0, SYS_prctl, PR_SET_NAME, stub_address("mote-guest"), 0, 0,
@@ -162,11 +170,12 @@ static void write_script(struct script *script, const struct stub_facts *facts, 
     add(script, MT_STEP_TICK, 0, SYS_setitimer, ITIMER_PROF, stub_address(&tick), 0, 0, 0, 0);
     if (facts->can_move)
         add_processors(script);
-    add_listener(script);
+    if (!facts->plan->waits_by_futex)
+        add_listener(script);
     if (is_tracked)
         add_tracking(script);
     add_message(script, is_tracked);
-    add_close(script, facts->has_close_range, is_tracked ? MT_CHILD_PAGEMAP : MT_CHILD_LISTENER);
+    add_close(script, facts->has_close_range);
     add(script, MT_STEP_HAND_OVER, 0, SYS_munmap, MT_PROCESS_SETUP, MT_PROCESS_SETUP_BYTES, 0, 0, 0,
         0);
 }

@@ -287,9 +287,9 @@ static void write_scripts(const struct mt_stub_plan *plan)
 
 /* Children need no stack. Without one, the kernel has less to copy and neither side has to copy a
  * page that the other may write. */
-static void confine(void)
+static void confine(bool waits_by_futex)
 {
-    struct sock_fprog program = stub_zygote_program();
+    struct sock_fprog program = stub_zygote_program(waits_by_futex);
     demand(stub_call3(SYS_madvise, stub_address(stub_stack), stub_stack_end - stub_stack,
                       MADV_DONTFORK),
            MT_STEP_FORK_NO_STACK);
@@ -323,7 +323,8 @@ static void serve(uint64_t *processor)
     stub_call1(SYS_close, memory_fd);
 }
 
-static void learn_plan(void)
+/* Returns whether children wait by futex. */
+static bool learn_plan(void)
 {
     struct mt_stub_plan plan;
     plan.n_mappings =
@@ -332,14 +333,14 @@ static void learn_plan(void)
     demand(map_shared(&plan, image_fd), MT_STEP_MAP_SHARED);
     stub_call1(SYS_close, image_fd);
     write_scripts(&plan);
+    return plan.waits_by_futex != 0;
 }
 
 void stub_main(void)
 {
     uint64_t processor = NO_PROCESSOR;
     become_zygote();
-    learn_plan();
-    confine();
+    confine(learn_plan());
     answer(0, MT_STEP_NONE, 0);
     for (;;)
         serve(&processor);

@@ -14,9 +14,7 @@
 #include "host/base/error.h"
 #include "host/os/clock.h"
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,10 +31,6 @@
 #define NEAR_NS 30000000ull       /* a few ticks */
 #define PATIENCE_NS 1000000000ull /* with a child that was told to stop */
 #define NS_PER_S 1000000000ull
-#define EXACT_NS \
-    1000000ull          /* below this ppoll() is as late as its thread's slack, and no later \
-                         */
-#define SLACK_PART 128u /* and above no later than this part of the time: prctl(2), select(2) */
 
 #define FLAGS_RESERVED 0x2u
 #define FLAGS_TRAP 0x100u
@@ -47,8 +41,6 @@
 #define HEADER_OFFSET 512u
 #define HEADER_BYTES 64u
 #define MXCSR_DEFAULT 0x1F80u
-
-enum event { EVENT_PARKED, EVENT_INTERRUPTED, EVENT_DIED, EVENT_FAILED };
 
 /* ---- What a child resumes from ---- */
 
@@ -163,8 +155,9 @@ static void write_context(struct mt_machine *machine)
 static void write_repeat(struct mt_machine *machine)
 {
     uint64_t kind;
+    bool is_first;
     memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
-    if (kind != MT_RESUME_RETURN)
+    if (kind != MT_RESUME_RETURN || !mt_process_read_first_frame(machine, &is_first))
         return;
     write_vectors(machine);
     put_u64(machine->to + MT_TO_KIND, MT_RESUME_CONTEXT);
@@ -208,20 +201,12 @@ static void write_next(struct mt_machine *machine)
     }
 }
 
-/* Answer the wait. It may be gone: older kernels break it off for a signal, and the child waits
- * again. */
 static mote_status answer(struct mt_machine *machine, mote_error *err)
 {
-    struct seccomp_notif_resp response = {.id = machine->notification_id};
-    int result;
     put_u32(machine->from + MT_FROM_IS_ASLEEP, 0);
-    do {
-        machine->n_system_calls++;
-        result = ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-    } while (result != 0 && errno == EINTR);
-    if (result != 0 && errno != ENOENT)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
-    machine->is_answer_lost = result != 0;
+    mote_status status = machine->prepared->waiting->answer(machine, &machine->is_answer_lost, err);
+    if (status != MOTE_OK)
+        return status;
     machine->is_parked = false;
     machine->next = MT_NEXT_WAIT;
     return MOTE_OK;
@@ -229,101 +214,42 @@ static mote_status answer(struct mt_machine *machine, mote_error *err)
 
 /* ---- Waiting ---- */
 
-static bool is_gone(struct mt_machine *machine)
+static enum mt_event receive_until(struct mt_machine *machine, uint64_t end_ns)
 {
-    struct pollfd listener = {machine->listener, POLLIN, 0};
-    machine->n_system_calls++;
-    return poll(&listener, 1, 0) == 1 && (listener.revents & (POLLHUP | POLLERR | POLLNVAL));
+    return machine->prepared->waiting->receive_until(machine, end_ns);
 }
 
-/* The filter lets nothing else through; a kernel that says otherwise is not believed. */
-static bool is_the_wait(const struct seccomp_notif *notification)
+static enum mt_event receive(struct mt_machine *machine)
 {
-    return notification->data.instruction_pointer == MT_STUB_PAGE + MT_KEEP_RESUME &&
-           notification->data.nr == SYS_futex && notification->data.arch == AUDIT_ARCH_X86_64;
-}
-
-static enum event receive(struct mt_machine *machine)
-{
-    for (;;) {
-        struct seccomp_notif notification;
-        memset(&notification, 0, sizeof(notification));
-        machine->n_system_calls++;
-        if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
-            machine->notification_id = notification.id;
-            machine->pid = (pid_t)notification.pid;
-            machine->is_parked = is_the_wait(&notification);
-            return machine->is_parked ? EVENT_PARKED : EVENT_DIED;
-        }
-        if (errno == EINTR)
-            return EVENT_INTERRUPTED;
-        if (errno != ENOENT)
-            return EVENT_FAILED;
-        if (is_gone(machine))
-            return EVENT_DIED;
-    }
-}
-
-/* Wait until end_ns, or until less than EXACT_NS was left. */
-static enum event poll_child(struct mt_machine *machine, uint64_t end_ns)
-{
-    struct pollfd listener = {machine->listener, POLLIN, 0};
-    uint64_t now = mt_clock_ns();
-    uint64_t left_ns = now < end_ns ? end_ns - now : 0;
-    if (left_ns > EXACT_NS)
-        left_ns -= left_ns / SLACK_PART;
-    const struct timespec timeout = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
-    machine->n_system_calls++;
-    int n = ppoll(&listener, 1, &timeout, NULL);
-    if (n == 0 || (n < 0 && errno == EINTR))
-        return EVENT_INTERRUPTED;
-    if (n < 0)
-        return EVENT_FAILED;
-    return listener.revents & POLLIN ? receive(machine) : EVENT_DIED;
-}
-
-/* Signals may have come while the child was on its way to its first wait, one in the handler of the
- * other: the frame that counts is the one below them, for which the handler has yet to wait. */
-static bool read_first_frame(struct mt_machine *machine, bool *is_kicked)
-{
-    const struct mt_frame *frame = &machine->frame;
-    for (int i = 0; i < MT_N_SIGNAL_SLOTS; i++) {
-        if (!mt_process_read_frame(machine))
-            return false;
-        uint64_t place = frame->rip - MT_STUB_PAGE;
-        if (place < MT_KEEP_HANDLER || place > MT_KEEP_RESUME)
-            return true;
-        *is_kicked = true;
-        put_u64(machine->from + MT_FROM_FRAME, place == MT_KEEP_HANDLER ? frame->rsp : frame->rbx);
-    }
-    return false;
+    return machine->prepared->waiting->receive(machine);
 }
 
 /* The child's last step of its setting up is to unmap the code that it is in, so that it arrives by
  * a fault there: no guest has run yet, and what the frame says is so. A kick may come first: then
  * the child goes on with its steps, and the kick has ended a run. */
-static enum event judge_arrival(struct mt_machine *machine, mote_error *err)
+static enum mt_event judge_arrival(struct mt_machine *machine, mote_error *err)
 {
     const struct mt_frame *frame = &machine->frame;
-    bool is_kicked = false;
-    if (!read_first_frame(machine, &is_kicked) || frame->rip < MT_PROCESS_SETUP ||
+    bool is_first;
+    if (!mt_process_read_first_frame(machine, &is_first) || frame->rip < MT_PROCESS_SETUP ||
         frame->rip >= MT_PROCESS_END)
-        return EVENT_DIED;
-    is_kicked |= mt_process_take_kick(machine);
+        return MT_EVENT_DIED;
+    bool is_kicked = mt_process_take_kick(machine) || !is_first;
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
     machine->has_arrived = frame->signal == SIGSEGV && frame->address == frame->rip;
     if (machine->has_arrived)
-        return is_kicked ? EVENT_INTERRUPTED : EVENT_PARKED;
+        return is_kicked ? MT_EVENT_INTERRUPTED : MT_EVENT_PARKED;
     enum mt_next next = machine->next;
     write_context(machine);
     mote_status status = answer(machine, err);
     machine->next = next;
-    return status == MOTE_OK ? EVENT_INTERRUPTED : EVENT_FAILED;
+    return status == MOTE_OK ? MT_EVENT_INTERRUPTED : MT_EVENT_FAILED;
 }
 
-static enum event wait_for_child(struct mt_machine *machine)
+static enum mt_event wait_for_child(struct mt_machine *machine)
 {
-    return machine->waits_precisely ? poll_child(machine, machine->deadline_ns) : receive(machine);
+    return machine->waits_precisely ? receive_until(machine, machine->deadline_ns)
+                                    : receive(machine);
 }
 
 static void signal_child(const struct mt_machine *machine, int signal)
@@ -333,17 +259,17 @@ static void signal_child(const struct mt_machine *machine, int signal)
 
 /* The guest can neither block nor handle the signal. It cannot delay it either, but the system may
  * be busy. */
-static enum event stop_child(struct mt_machine *machine)
+static enum mt_event stop_child(struct mt_machine *machine)
 {
     uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
     signal_child(machine, MT_PROCESS_KICK);
     while (mt_clock_ns() < end_ns) {
-        enum event event = poll_child(machine, end_ns);
-        if (event != EVENT_INTERRUPTED)
+        enum mt_event event = receive_until(machine, end_ns);
+        if (event != MT_EVENT_INTERRUPTED)
             return event;
     }
     signal_child(machine, SIGKILL);
-    return EVENT_DIED;
+    return MT_EVENT_DIED;
 }
 
 /* ---- Spinning ---- */
@@ -395,7 +321,7 @@ static bool look_for_exit(const struct mt_machine *machine)
 }
 
 /* A child that spins shall wait when we do; it looks at its rounds as it spins. */
-static enum event look_or_wait(struct mt_machine *machine)
+static enum mt_event look_or_wait(struct mt_machine *machine)
 {
     if (machine->spin_ns > 0) {
         machine->is_spinning = look_for_exit(machine);
@@ -405,30 +331,38 @@ static enum event look_or_wait(struct mt_machine *machine)
             machine->is_spinning = has_told_exit(machine) && !has_told_signal(machine);
         }
         if (machine->is_spinning)
-            return EVENT_PARKED;
+            return MT_EVENT_PARKED;
     }
     return wait_for_child(machine);
 }
 
-/* The child may have gone to sleep just before it got its turn: then its wait is answered, once. */
-static enum event after_turn(struct mt_machine *machine, enum event event, mote_error *err)
+/* The child may have gone to sleep just before it got its turn: then its wait is answered. So is
+ * one that a signal broke off before the answer came, when what the signal had to tell was read
+ * before: what the child resumes from is complete then. */
+static enum mt_event after_turn(struct mt_machine *machine, enum mt_event event, mote_error *err)
 {
-    if (event != EVENT_PARKED || !machine->is_turn_given)
-        return event;
-    machine->is_turn_given = false;
-    if (machine->is_spinning || has_told_exit(machine) || has_told_signal(machine))
-        return event;
-    if (answer(machine, err) != MOTE_OK)
-        return EVENT_FAILED;
-    return look_or_wait(machine);
+    while (event == MT_EVENT_PARKED && (machine->is_turn_given || machine->is_answer_lost)) {
+        machine->is_turn_given = false;
+        if (machine->is_spinning || has_told_exit(machine) || has_told_signal(machine))
+            return event;
+        if (mt_process_take_kick(machine)) {
+            machine->next = MT_NEXT_REPEAT;
+            return MT_EVENT_INTERRUPTED;
+        }
+        if (answer(machine, err) != MOTE_OK)
+            return MT_EVENT_FAILED;
+        event = look_or_wait(machine);
+    }
+    return event;
 }
 
 /* The child's turn: by shared memory where it spins; it is told apart from one that sleeps, or is
  * about to, by what it says before it looks the last time. */
-static enum event give_turn(struct mt_machine *machine)
+static enum mt_event give_turn(struct mt_machine *machine)
 {
     machine->is_spinning = false;
     machine->is_turn_given = true;
+    machine->is_answer_lost = false;
     machine->next = MT_NEXT_WAIT;
     put_u32(machine->to + MT_TO_TURN, get_u32(machine->to + MT_TO_TURN) + 1);
     order_memory();
@@ -437,31 +371,42 @@ static enum event give_turn(struct mt_machine *machine)
 }
 
 /* Resume the child and wait for what it says. */
-static enum event resume(struct mt_machine *machine, mote_error *err)
+static enum mt_event resume(struct mt_machine *machine, mote_error *err)
 {
     if (machine->spin_ns > 0)
         put_u32(machine->to + MT_TO_ROUNDS, machine->rounds);
     if (machine->is_spinning)
         return after_turn(machine, give_turn(machine), err);
     if (answer(machine, err) != MOTE_OK)
-        return EVENT_FAILED;
-    return look_or_wait(machine);
+        return MT_EVENT_FAILED;
+    return after_turn(machine, look_or_wait(machine), err);
 }
 
 /* A child that spins goes to sleep when its rounds are none. One that does not is no such child. */
 #define FALL_ASLEEP_NS 2000000u
 
+/* A signal hit the child as it waited for an answer, and it waits again: all that changed is where
+ * its vector state is. */
+static void take_signal(struct mt_machine *machine)
+{
+    bool is_first;
+    if (!has_told_signal(machine))
+        return;
+    if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
+        machine->is_vectors_in_frame = mt_process_read_first_frame(machine, &is_first);
+    forget_signal(machine);
+}
+
 static void let_fall_asleep(struct mt_machine *machine)
 {
     put_u32(machine->to + MT_TO_ROUNDS, 0);
     machine->is_spinning = false;
-    machine->is_parked = poll_child(machine, mt_clock_ns() + FALL_ASLEEP_NS) == EVENT_PARKED ||
-                         stop_child(machine) == EVENT_PARKED;
+    machine->is_parked =
+        receive_until(machine, mt_clock_ns() + FALL_ASLEEP_NS) == MT_EVENT_PARKED ||
+        stop_child(machine) == MT_EVENT_PARKED;
     machine->is_dead = !machine->is_parked;
-    if (machine->is_parked && has_told_signal(machine) && machine->next == MT_NEXT_RETURN) {
-        machine->is_vectors_in_frame = mt_process_read_frame(machine);
-        forget_signal(machine);
-    }
+    if (machine->is_parked)
+        take_signal(machine);
 }
 
 /* ---- For snapshots ---- */
@@ -471,10 +416,10 @@ static bool arrive(struct mt_machine *machine)
     uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
     mote_error err = {0};
     while (mt_clock_ns() < end_ns) {
-        enum event event = poll_child(machine, end_ns);
-        if (event == EVENT_PARKED)
+        enum mt_event event = receive_until(machine, end_ns);
+        if (event == MT_EVENT_PARKED)
             event = judge_arrival(machine, &err);
-        if (machine->has_arrived || event != EVENT_INTERRUPTED)
+        if (machine->has_arrived || event != MT_EVENT_INTERRUPTED)
             return machine->has_arrived;
     }
     return false;
@@ -487,8 +432,7 @@ static bool is_still_parked(struct mt_machine *machine)
 {
     if (!machine->is_parked || machine->prepared->can_wait_plainly)
         return machine->is_parked;
-    machine->n_system_calls++;
-    return ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &machine->notification_id) == 0;
+    return machine->prepared->waiting->is_still_waiting(machine);
 }
 
 bool mt_process_park(struct mt_machine *machine)
@@ -503,12 +447,14 @@ bool mt_process_park(struct mt_machine *machine)
         return !machine->is_dead;
     /* What a guest says now the next run tells. */
     machine->is_parked = false;
-    machine->is_dead = stop_child(machine) != EVENT_PARKED;
+    machine->is_dead = stop_child(machine) != MT_EVENT_PARKED;
     if (!machine->is_dead && machine->next == MT_NEXT_WAIT) {
         bool has_said = has_told_exit(machine) || has_told_signal(machine);
         /* One that had its turn and did not take it resumes from where that is. */
         machine->next = has_said || !machine->is_turn_given ? MT_NEXT_TELL : MT_NEXT_LOADED;
         machine->is_turn_given = false;
+    } else if (!machine->is_dead && machine->next != MT_NEXT_TELL) {
+        take_signal(machine);
     }
     return !machine->is_dead;
 }
@@ -529,7 +475,7 @@ uint64_t mt_process_cpu_time_ns(const struct mt_machine *machine)
 #define FETCH_TRIES 4
 
 /* Whether it was done; or else the child waits again, after a signal. */
-static enum event fetch_once(struct mt_machine *machine, mote_error *err)
+static enum mt_event fetch_once(struct mt_machine *machine, mote_error *err)
 {
     enum mt_next next = machine->next;
     memset(machine->from + MT_FROM_VECTORS + HEADER_OFFSET, 0, HEADER_BYTES);
@@ -538,34 +484,35 @@ static enum event fetch_once(struct mt_machine *machine, mote_error *err)
     mote_status status = answer(machine, err);
     machine->next = next;
     if (status != MOTE_OK)
-        return EVENT_FAILED;
-    enum event event = poll_child(machine, mt_clock_ns() + PATIENCE_NS);
+        return MT_EVENT_FAILED;
+    enum mt_event event = receive_until(machine, mt_clock_ns() + PATIENCE_NS);
     /* What the child does now is ours, and short: it can be waited for without a limit. To give up
      * here would leave it where it cannot go on from. */
-    if (event == EVENT_FAILED)
+    if (event == MT_EVENT_FAILED)
         event = receive(machine);
-    if (event == EVENT_FAILED)
+    if (event == MT_EVENT_FAILED)
         (void)mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
-    if (event != EVENT_PARKED)
+    if (event != MT_EVENT_PARKED)
         return event;
     uint64_t is_signal;
     memcpy(&is_signal, machine->from + MT_FROM_IS_SIGNAL, sizeof(is_signal));
     forget_signal(machine);
-    return is_signal == 1 ? EVENT_INTERRUPTED : EVENT_PARKED;
+    return is_signal == 1 || machine->is_answer_lost ? MT_EVENT_INTERRUPTED : MT_EVENT_PARKED;
 }
 
 mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err)
 {
+    bool is_first;
     for (int i = 0; i < FETCH_TRIES; i++) {
-        enum event event = fetch_once(machine, err);
-        if (event == EVENT_PARKED)
+        enum mt_event event = fetch_once(machine, err);
+        if (event == MT_EVENT_PARKED)
             return MOTE_OK;
-        if (event == EVENT_FAILED)
+        if (event == MT_EVENT_FAILED)
             return MOTE_E_SYSTEM;
-        if (event == EVENT_DIED)
+        if (event == MT_EVENT_DIED)
             break;
         if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
-            machine->is_vectors_in_frame = mt_process_read_frame(machine);
+            machine->is_vectors_in_frame = mt_process_read_first_frame(machine, &is_first);
         if (!machine->is_parked && !mt_process_park(machine))
             break;
     }
@@ -593,31 +540,31 @@ mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, m
 }
 
 /* A signal to our thread, or the deadline, or a little before it. */
-static enum event after_interruption(struct mt_machine *machine)
+static enum mt_event after_interruption(struct mt_machine *machine)
 {
     machine->waits_precisely = true;
     if (machine->next != MT_NEXT_WAIT || mt_clock_ns() < machine->deadline_ns)
-        return EVENT_INTERRUPTED;
+        return MT_EVENT_INTERRUPTED;
     return stop_child(machine);
 }
 
-static mote_status report(struct mt_machine *machine, enum event event, struct mt_exit *out,
+static mote_status report(struct mt_machine *machine, enum mt_event event, struct mt_exit *out,
                           mote_error *err)
 {
     switch (event) {
-    case EVENT_PARKED:
+    case MT_EVENT_PARKED:
         mt_process_read_exit(machine, out);
         /* The child's tick: from now on the deadline is watched. */
         machine->waits_precisely |= out->kind == MT_EXIT_INTERRUPTED;
         return MOTE_OK;
-    case EVENT_INTERRUPTED:
+    case MT_EVENT_INTERRUPTED:
         out->kind = MT_EXIT_INTERRUPTED;
         return MOTE_OK;
-    case EVENT_DIED:
+    case MT_EVENT_DIED:
         machine->is_dead = true;
         mt_process_died(out, "the child process was killed, exits so far", 0);
         return MOTE_OK;
-    case EVENT_FAILED:
+    case MT_EVENT_FAILED:
         break;
     }
     return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
@@ -627,23 +574,23 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
 {
     memset(out, 0, sizeof(*out));
     if (machine->is_dead)
-        return report(machine, EVENT_DIED, out, err);
+        return report(machine, MT_EVENT_DIED, out, err);
     if (machine->next == MT_NEXT_TELL)
-        return report(machine, EVENT_PARKED, out, err);
+        return report(machine, MT_EVENT_PARKED, out, err);
     bool is_at_rest = machine->is_parked || machine->is_spinning;
     if (!machine->has_arrived || (machine->next != MT_NEXT_WAIT && !is_at_rest)) {
-        enum event first = wait_for_child(machine);
-        if (first == EVENT_PARKED && !machine->has_arrived)
+        enum mt_event first = wait_for_child(machine);
+        if (first == MT_EVENT_PARKED && !machine->has_arrived)
             first = judge_arrival(machine, err);
-        if (first == EVENT_INTERRUPTED)
+        if (first == MT_EVENT_INTERRUPTED)
             first = after_interruption(machine);
-        if (first != EVENT_PARKED)
+        if (first != MT_EVENT_PARKED)
             return report(machine, first, out, err);
     }
-    enum event event;
+    enum mt_event event;
     if (machine->next != MT_NEXT_WAIT) {
         if (machine->waits_precisely && mt_clock_ns() >= machine->deadline_ns)
-            return report(machine, EVENT_INTERRUPTED, out, err);
+            return report(machine, MT_EVENT_INTERRUPTED, out, err);
         write_next(machine);
         if (takes_trap(machine, out))
             return MOTE_OK;
@@ -651,7 +598,7 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     } else {
         event = after_turn(machine, look_or_wait(machine), err);
     }
-    if (event == EVENT_INTERRUPTED)
+    if (event == MT_EVENT_INTERRUPTED)
         event = after_turn(machine, after_interruption(machine), err);
     return report(machine, event, out, err);
 }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Waiting by seccomp's user notification. The kernel holds the child in its call until it is
+ * answered, and says so: two system calls a round.
+ */
+#include "host/driver/process/process_internal.h"
+
+#include "host/base/error.h"
+#include "host/os/clock.h"
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#define NS_PER_S 1000000000ull
+#define EXACT_NS \
+    1000000ull          /* below this ppoll() is as late as its thread's slack, and no later \
+                         */
+#define SLACK_PART 128u /* and above no later than this part of the time: prctl(2), select(2) */
+
+/* It may be gone: older kernels break it off for a signal, and the child waits again. */
+static mote_status answer(struct mt_machine *machine, bool *is_lost, mote_error *err)
+{
+    struct seccomp_notif_resp response = {.id = machine->notification_id};
+    int result;
+    do {
+        machine->n_system_calls++;
+        result = ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno != ENOENT)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "SECCOMP_IOCTL_NOTIF_SEND");
+    *is_lost = result != 0;
+    return MOTE_OK;
+}
+
+static bool is_gone(struct mt_machine *machine)
+{
+    struct pollfd listener = {machine->listener, POLLIN, 0};
+    machine->n_system_calls++;
+    return poll(&listener, 1, 0) == 1 && (listener.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/* The filter lets nothing else through; a kernel that says otherwise is not believed. */
+static bool is_the_wait(const struct seccomp_notif *notification)
+{
+    return notification->data.instruction_pointer == MT_STUB_PAGE + MT_KEEP_RESUME &&
+           notification->data.nr == SYS_futex && notification->data.arch == AUDIT_ARCH_X86_64;
+}
+
+static enum mt_event receive(struct mt_machine *machine)
+{
+    for (;;) {
+        struct seccomp_notif notification;
+        memset(&notification, 0, sizeof(notification));
+        machine->n_system_calls++;
+        if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
+            machine->notification_id = notification.id;
+            machine->pid = (pid_t)notification.pid;
+            machine->is_parked = is_the_wait(&notification);
+            return machine->is_parked ? MT_EVENT_PARKED : MT_EVENT_DIED;
+        }
+        if (errno == EINTR)
+            return MT_EVENT_INTERRUPTED;
+        if (errno != ENOENT)
+            return MT_EVENT_FAILED;
+        if (is_gone(machine))
+            return MT_EVENT_DIED;
+    }
+}
+
+/* Ends when less than EXACT_NS is left, too. */
+static enum mt_event receive_until(struct mt_machine *machine, uint64_t end_ns)
+{
+    struct pollfd listener = {machine->listener, POLLIN, 0};
+    uint64_t now = mt_clock_ns();
+    uint64_t left_ns = now < end_ns ? end_ns - now : 0;
+    if (left_ns > EXACT_NS)
+        left_ns -= left_ns / SLACK_PART;
+    const struct timespec timeout = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+    machine->n_system_calls++;
+    int n = ppoll(&listener, 1, &timeout, NULL);
+    if (n == 0 || (n < 0 && errno == EINTR))
+        return MT_EVENT_INTERRUPTED;
+    if (n < 0)
+        return MT_EVENT_FAILED;
+    return listener.revents & POLLIN ? receive(machine) : MT_EVENT_DIED;
+}
+
+static bool is_still_waiting(struct mt_machine *machine)
+{
+    machine->n_system_calls++;
+    return ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &machine->notification_id) == 0;
+}
+
+const struct mt_waiting mt_waiting_by_notification = {.name = "seccomp notification",
+                                                      .n_descriptors = 3,
+                                                      .answer = answer,
+                                                      .receive = receive,
+                                                      .receive_until = receive_until,
+                                                      .is_still_waiting = is_still_waiting};
