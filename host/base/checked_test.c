@@ -95,6 +95,35 @@ static void test_lossy_copy_is_always_utf8(void **state)
     assert_string_equal(out, "ab");
 }
 
+/* As Hyperlight 0.1 spells them (record, section 5.2). */
+static void test_guest_codes_have_the_records_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "NoError",
+        "UnknownError", /* what any number is called that is none */
+        "UnsupportedParameterType",
+        "GuestFunctionNameNotProvided",
+        "GuestFunctionNotFound",
+        "GuestFunctionIncorrecNoOfParameters",
+        "GispatchFunctionPointerNotSet",
+        "OutbError",
+        "UnknownError",
+        "StackOverflow",
+        "GsCheckFailed",
+        "TooManyGuestFunctions",
+        "FailureInDlmalloc",
+        "MallocFailed",
+        "GuestFunctionParameterTypeMismatch",
+        "GuestError",
+        "ArrayLengthParamIsMissing",
+        "UnknownError",
+    };
+    for (uint64_t code = 0; code < sizeof(names) / sizeof(names[0]); code++)
+        assert_string_equal(mote_guest_code_name(code), names[code]);
+    assert_string_equal(mote_guest_code_name(UINT64_MAX), "UnknownError");
+}
+
 static void test_statuses_have_names_and_classes(void **state)
 {
     (void)state;
@@ -102,8 +131,6 @@ static void test_statuses_have_names_and_classes(void **state)
     assert_int_equal(mote_status_class(MOTE_E_PROTOCOL), MOTE_CLASS_GUEST_FAULT);
     assert_int_equal(mote_status_class(MOTE_OK), MOTE_CLASS_NONE);
     assert_string_equal(mote_status_name((mote_status)9999), "MOTE_E_?");
-    assert_string_equal(mote_guest_code_name(4), "GuestFunctionNotFound");
-    assert_string_equal(mote_guest_code_name(1), "UnknownError");
 }
 
 static void test_fail_cuts_a_long_text(void **state)
@@ -140,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_escape_makes_text_harmless),
         cmocka_unit_test(test_escape_cuts_between_characters),
         cmocka_unit_test(test_lossy_copy_is_always_utf8),
+        cmocka_unit_test(test_guest_codes_have_the_records_names),
         cmocka_unit_test(test_statuses_have_names_and_classes),
         cmocka_unit_test(test_fail_cuts_a_long_text),
         cmocka_unit_test(test_fail_load_names_field_value_and_offset),

@@ -38,6 +38,10 @@ static void test_register_refuses_bad_definitions(void **state)
     long_name[95] = '\0';
     bad[3].name = long_name;
     assert_ok(mote_sandbox_register(sandbox, &bad[3], &last_error));
+    bad[5].n_params = 11;
+    for (size_t i = 0; i < 11; i++)
+        bad[5].params[i] = (mote_type)(i % (MOTE_TYPE_BYTES + 1));
+    assert_ok(mote_sandbox_register(sandbox, &bad[5], &last_error));
     assert_ok(mote_sandbox_init(sandbox, &last_error));
     assert_status(mote_sandbox_register(sandbox, &good, &last_error), MOTE_E_STATE);
     mote_sandbox_destroy(sandbox);
