@@ -12,7 +12,8 @@
 
 /* The parts of the ELF-64 header and of a program header that are needed. */
 struct file_header {
-    uint8_t other[32];
+    uint8_t magic[4];
+    uint8_t other[28];
     uint64_t programs_offset;
     uint8_t more[14];
     uint16_t program_bytes;
@@ -34,12 +35,23 @@ struct program {
 
 #define PROGRAM_TYPE_TLS 7u
 
-/* Set by the linker where the file's headers are part of what is loaded. */
+/* Set by the linker: where the file's headers are, or would be. */
 extern const struct file_header __ehdr_start __attribute__((weak, visibility("hidden")));
+
+/* NULL where a linker script left the headers out of what is loaded: such a guest has no
+ * thread-local variables. */
+static const struct file_header *find_header(void)
+{
+    static const uint8_t magic[4] = {0x7F, 'E', 'L', 'F'};
+    const struct file_header *header = &__ehdr_start;
+    if ((uintptr_t)header < mt_peb.code || memcmp(header->magic, magic, sizeof(magic)) != 0)
+        return NULL;
+    return header;
+}
 
 static const struct program *find_program(void)
 {
-    const struct file_header *header = &__ehdr_start;
+    const struct file_header *header = find_header();
     if (header == NULL)
         return NULL;
     const char *at = (const char *)header + header->programs_offset;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SDK MOTE_BUILD_DIR "/tests/guests/sdk.elf"
+#define HEADLESS MOTE_BUILD_DIR "/tests/guests/headless.elf"
 #define MAX_RECORDS 16
 
 static struct {
@@ -537,6 +538,19 @@ static void test_rand_is_seeded_by_the_host_or_by_the_guest(void **state)
     assert_true(n_same < 3);
 }
 
+static void test_a_guest_runs_whose_headers_are_not_loaded(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_value result;
+    mote_sandbox *sandbox = open_sandbox(HEADLESS, NULL);
+    for (int i = 1; i <= 2; i++) {
+        assert_ok(mote_call(sandbox, "Count", NULL, 0, MOTE_TYPE_I32, &result, &last_error));
+        assert_int_equal(result.as.i32, i);
+    }
+    mote_sandbox_destroy(sandbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_a_jump_comes_back_to_where_it_started),
         cmocka_unit_test(test_the_stack_is_the_functions_own),
         cmocka_unit_test(test_rand_is_seeded_by_the_host_or_by_the_guest),
+        cmocka_unit_test(test_a_guest_runs_whose_headers_are_not_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
