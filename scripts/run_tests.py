@@ -31,11 +31,15 @@ EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_p
                 "inject_test", "record_*_c_test",
                 "record_*_rust_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
-# These again where the process driver has to wait by futex, because of what they are run under.
-BY_FUTEX = ["driver_contract_test", "process_test", "api_call_test", "api_snapshot_test",
-            "api_threads_test", "hostile_test", "hostile_concurrency_test",
-            "hostile_restore_test"]  # fmt: skip
-WITHOUT_LISTENER = "support/without_listener"
+# And these once more on the process driver: where it has to wait by futex, and under the profile that
+# container engines apply. Each with what it is run under, in the folder of programs.
+CONFINED = [
+    ("futex", "support/without_listener",
+     ["driver_contract_test", "process_test", "api_call_test", "api_snapshot_test",
+      "api_threads_test", "hostile_test", "hostile_concurrency_test", "hostile_restore_test"]),
+    ("container", "support/in_container",
+     ["api_call_test", "api_snapshot_test", "api_threads_test"]),
+]  # fmt: skip
 # What a skip's reason names that is for want of hardware virtualisation.
 HARDWARE = re.compile(r"\bkvm\b")
 LANES_OF_DRIVERS = ["", "asan"]
@@ -217,10 +221,10 @@ def find_programs(folder, has_hardware):
             for driver in OTHER_DRIVERS:
                 runner = partial(run_program, driver=driver)
                 found.append((runner, path, f"{lane}{':' if lane else ''}{driver}:{path.name}"))
-        if path.name in BY_FUTEX and lane in LANES_OF_DRIVERS:
-            under = [str(folder / WITHOUT_LISTENER)]
-            runner = partial(run_program, driver=OTHER_DRIVERS[0], under=under)
-            found.append((runner, path, f"{lane}{':' if lane else ''}futex:{path.name}"))
+        for kind, under, names in CONFINED:
+            if path.name in names and lane in LANES_OF_DRIVERS:
+                runner = partial(run_program, driver=OTHER_DRIVERS[0], under=[str(folder / under)])
+                found.append((runner, path, f"{lane}{':' if lane else ''}{kind}:{path.name}"))
     return found
 
 

@@ -5,6 +5,7 @@
  */
 #include "abi/ports.h"
 #include "host/base/page_set_test.h"
+#include "host/driver/process/container_profile.h"
 #include "host/driver/process/process_internal.h"
 #include "host/os/clock.h"
 #include <mote/image.h>
@@ -1193,14 +1194,19 @@ static int call_once(void)
     return 0;
 }
 
-/* An ordinary user in an empty root: no /proc, no /dev. */
-static int call_with_nothing(void)
+/* No /proc, no /dev. */
+static int become_nobody_in_nothing(void)
 {
     char folder[] = "/tmp/mote-process-XXXXXX";
     if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0 || chroot(folder) != 0 ||
         rmdir("/") == 0 || chdir("/") != 0 || setgid(65534) != 0 || setuid(65534) != 0)
         return 2;
-    return call_once();
+    return 0;
+}
+
+static int call_with_nothing(void)
+{
+    return become_nobody_in_nothing() != 0 ? 2 : call_once();
 }
 
 static void test_works_without_privileges_and_files(void **state)
@@ -1220,80 +1226,6 @@ static void test_works_without_privileges_and_files(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* What a container's usual profile refuses (that of Docker and its kin) with EPERM, and clone3 with
- * ENOSYS; on the driver's way this is no more than userfaultfd, without which it does. */
-static const unsigned refused_in_containers[] = {
-    SYS_acct,
-    SYS_add_key,
-    SYS_bpf,
-    SYS_clock_adjtime,
-    SYS_clock_settime,
-    SYS_delete_module,
-    SYS_finit_module,
-    SYS_get_mempolicy,
-    SYS_init_module,
-    SYS_ioperm,
-    SYS_iopl,
-    SYS_kcmp,
-    SYS_kexec_file_load,
-    SYS_kexec_load,
-    SYS_keyctl,
-    SYS_lookup_dcookie,
-    SYS_mbind,
-    SYS_mount,
-    SYS_move_pages,
-    SYS_open_by_handle_at,
-    SYS_perf_event_open,
-    SYS_personality,
-    SYS_pivot_root,
-    SYS_process_vm_readv,
-    SYS_process_vm_writev,
-    SYS_ptrace,
-    SYS_quotactl,
-    SYS_reboot,
-    SYS_request_key,
-    SYS_set_mempolicy,
-    SYS_setns,
-    SYS_settimeofday,
-    SYS_swapoff,
-    SYS_swapon,
-    SYS_sysfs,
-    SYS_umount2,
-    SYS_unshare,
-    SYS_userfaultfd,
-    SYS_ustat,
-    SYS_vhangup,
-};
-
-#define N_REFUSED (sizeof(refused_in_containers) / sizeof(refused_in_containers[0]))
-#define NAMESPACE_FLAGS 0x7E020000u
-
-static int confine_as_a_container_does(void)
-{
-    struct sock_filter filter[2 * N_REFUSED + 12];
-    size_t n = 0;
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
-    for (size_t i = 0; i < N_REFUSED; i++) {
-        filter[n++] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused_in_containers[i], 0, 1);
-        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-    }
-    const struct sock_filter rest[] = {
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACE_FLAGS, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    memcpy(filter + n, rest, sizeof(rest));
-    n += sizeof(rest) / sizeof(rest[0]);
-    const struct sock_fprog program = {(unsigned short)n, filter};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0;
-}
-
 static void assert_forked(int (*fn)(void))
 {
     int status;
@@ -1305,21 +1237,121 @@ static void assert_forked(int (*fn)(void))
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static int call_in_a_container(void)
+static uint64_t counter_of(const struct fixture *f)
 {
-    return confine_as_a_container_does() ? 2 : call_once();
+    uint64_t value;
+    memcpy(&value, f->window.host + (DATA - f->window.start), sizeof(value));
+    return value;
 }
 
+/* mov $104, %edx; 1: incq DATA; out %al, %dx; jmp 1b; at 0x40: jmp . */
+static const uint8_t counts[0x42] = {
+    0xBA,        MT_PORT_DONE,     0,          0, 0,    0x48, 0xFF, 0x04,          0x25,
+    DATA & 0xFF, DATA >> 8 & 0xFF, DATA >> 16, 0, 0xEE, 0xEB, 0xF5, [0x40] = 0xEB, [0x41] = 0xFE};
+
+static bool comes_to(struct fixture *f, enum mt_exit_kind wanted)
+{
+    struct mt_exit exit;
+    mote_error err = {0};
+    uint64_t end_ns = mt_clock_ns() + 5000 * MS;
+    if (mt_driver_process.begin(f->machine, end_ns, &err) != MOTE_OK)
+        return false;
+    do
+        if (mt_driver_process.run(f->machine, &exit, &err) != MOTE_OK)
+            return false;
+    while (exit.kind != wanted && exit.kind == MT_EXIT_INTERRUPTED && mt_clock_ns() < end_ns);
+    return exit.kind == wanted;
+}
+
+static bool enters(struct fixture *f, uint64_t rip, enum mt_exit_kind wanted)
+{
+    const struct mt_registers registers = {.rip = rip, .rsp = STACK_END};
+    mt_driver_process.enter(f->machine, &registers);
+    return comes_to(f, wanted);
+}
+
+/* Bring the counter back to where it was, as a snapshot does. */
+static bool goes_back(struct fixture *f)
+{
+    struct mt_page_set set;
+    struct mt_cpu cpu;
+    mote_error err = {0};
+    const uint64_t was = counter_of(f);
+    if (!mt_page_set_init(&set, &f->allocator, 4) ||
+        mt_driver_process.quiesce(f->machine, &err) != MOTE_OK ||
+        mt_driver_process.track(f->machine, UINT64_MAX, &err) != MOTE_OK ||
+        mt_driver_process.save(f->machine, &cpu, &err) != MOTE_OK)
+        return false;
+    if (!comes_to(f, MT_EXIT_PORT) || counter_of(f) != was + 1 ||
+        mt_driver_process.quiesce(f->machine, &err) != MOTE_OK ||
+        mt_driver_process.list_written(f->machine, &set, &err) != MOTE_OK ||
+        !page_set_has(&set, 0))
+        return false;
+    memcpy(guest_bytes(f, DATA), &was, sizeof(was));
+    if (mt_driver_process.load(f->machine, &cpu, &err) != MOTE_OK || !comes_to(f, MT_EXIT_PORT))
+        return false;
+    mt_page_set_fini(&set, &f->allocator);
+    return counter_of(f) == was + 1;
+}
+
+/* All that a sandbox does in its life. Returns the number of what did not work. */
+static int live(void)
+{
+    struct fixture f;
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    mote_error err = {0};
+    mt_driver_process.examine(&report);
+    init_plan(&f, counts, sizeof(counts));
+    if (!report.works ||
+        mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK) {
+        print_message("%s%s\n", report.reason, err.text);
+        return 10;
+    }
+    if (!enters(&f, CODE, MT_EXIT_PORT) || !comes_to(&f, MT_EXIT_PORT) || counter_of(&f) != 2)
+        return 11;
+    if (!goes_back(&f))
+        return 12;
+    mt_driver_process.kick(f.machine);
+    if (!enters(&f, CODE + 0x40, MT_EXIT_INTERRUPTED))
+        return 13;
+    if (!enters(&f, CODE, MT_EXIT_PORT))
+        return 14;
+    int child = f.machine->pid;
+    unload(&f);
+    for (int i = 0; i < 2000 && kill(child, 0) == 0; i++)
+        usleep(1000);
+    return kill(child, 0) == 0 ? 15 : 0;
+}
+
+static unsigned refusal;
+
+static int live_in_a_container(void)
+{
+    return mt_container_confine(refusal) != 0 ? 2 : live();
+}
+
+/* As an ordinary user, in an empty root. */
+static int live_in_an_empty_container(void)
+{
+    return become_nobody_in_nothing() != 0 ? 3 : live_in_a_container();
+}
+
+/* Docker and containerd refuse with EPERM, Podman with ENOSYS. */
 static void test_works_under_a_containers_usual_profile(void **state)
 {
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    assert_forked(call_in_a_container);
+    static const unsigned refusals[] = {EPERM, ENOSYS};
+    for (size_t i = 0; i < 2; i++) {
+        refusal = refusals[i];
+        assert_forked(live_in_a_container);
+        if (geteuid() == 0)
+            assert_forked(live_in_an_empty_container);
+    }
 }
 
 /* ---- Without a listener ---- */
-
-static int refusal;
 
 static int call_without_a_listener(void)
 {
@@ -1328,7 +1360,7 @@ static int call_without_a_listener(void)
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)refusal),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | refusal),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_filter copy[sizeof(filter) / sizeof(filter[0])];
@@ -1348,7 +1380,7 @@ static void test_waits_by_futex_where_no_listener_can_be_had(void **state)
 {
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    static const int refusals[] = {EBUSY, EINVAL, EPERM, EACCES, ENOSYS};
+    static const unsigned refusals[] = {EBUSY, EINVAL, EPERM, EACCES, ENOSYS};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         refusal = refusals[i];
         assert_forked(call_without_a_listener);
@@ -1416,7 +1448,7 @@ static int list_what_is_written(bool is_exact)
 
 static int list_in_a_container(void)
 {
-    return confine_as_a_container_does() ? 6 : list_what_is_written(false);
+    return mt_container_confine(EPERM) != 0 ? 6 : list_what_is_written(false);
 }
 
 static bool can_track(void)
