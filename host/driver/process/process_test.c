@@ -1284,8 +1284,7 @@ static bool goes_back(struct fixture *f)
         return false;
     if (!comes_to(f, MT_EXIT_PORT) || counter_of(f) != was + 1 ||
         mt_driver_process.quiesce(f->machine, &err) != MOTE_OK ||
-        mt_driver_process.list_written(f->machine, &set, &err) != MOTE_OK ||
-        !page_set_has(&set, 0))
+        mt_driver_process.list_written(f->machine, &set, &err) != MOTE_OK || !page_set_has(&set, 0))
         return false;
     memcpy(guest_bytes(f, DATA), &was, sizeof(was));
     if (mt_driver_process.load(f->machine, &cpu, &err) != MOTE_OK || !comes_to(f, MT_EXIT_PORT))
