@@ -36,9 +36,11 @@ OTHER_DRIVERS = ["process"]
 CONFINED = [
     ("futex", "support/without_listener",
      ["driver_contract_test", "process_test", "api_call_test", "api_snapshot_test",
-      "api_threads_test", "hostile_test", "hostile_concurrency_test", "hostile_restore_test"]),
+      "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
+      "hostile_test", "hostile_concurrency_test", "hostile_restore_test"]),
     ("container", "support/in_container",
-     ["api_call_test", "api_snapshot_test", "api_threads_test"]),
+     ["api_call_test", "api_snapshot_test", "api_restore_cost_test", "api_cpu_limit_test",
+      "api_threads_test"]),
 ]  # fmt: skip
 # What a skip's reason names that is for want of hardware virtualisation.
 HARDWARE = re.compile(r"\bkvm\b")

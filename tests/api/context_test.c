@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evolution, call contexts and single use. */
+#include "tests/api/keeper.h"
+
+/* ---- Evolution ---- */
+
+struct plan {
+    int32_t n;
+    mote_status outcome;
+};
+
+static mote_status evolve_by(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    const struct plan *plan = context;
+    const mote_value arg = mote_i32(plan->n);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_IN_CONTEXT);
+    mote_status status = mote_call(sandbox, "Add", &arg, 1, MOTE_TYPE_I32, NULL, err);
+    return status != MOTE_OK ? status : plan->outcome;
+}
+
+static void test_evolution_keeps_what_its_function_did(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct plan by_5 = {5, MOTE_OK};
+    struct plan by_30 = {30, MOTE_OK};
+    mote_sandbox *sandbox = create_sandbox(KEEPER, NULL);
+    assert_ok(mote_sandbox_evolve(sandbox, evolve_by, &by_5, &last_error));
+    assert_int_equal(mote_sandbox_depth(sandbox), 1);
+    assert_ok(mote_sandbox_evolve(sandbox, evolve_by, &by_30, &last_error));
+    assert_int_equal(mote_sandbox_depth(sandbox), 2);
+    keeper_add(sandbox, 100);
+    assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+    assert_int_equal(keeper_counter(sandbox), 35);
+    assert_ok(mote_sandbox_pop(sandbox, &last_error));
+    assert_int_equal(keeper_counter(sandbox), 5);
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_evolution_that_fails_goes_back(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct plan fails = {9, MOTE_E_ARGUMENT};
+    mote_sandbox *sandbox = open_keeper(NULL);
+    assert_int_equal(mote_sandbox_evolve(sandbox, evolve_by, &fails, &last_error), MOTE_E_ARGUMENT);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+    assert_int_equal(mote_sandbox_depth(sandbox), 1);
+    assert_int_equal(keeper_counter(sandbox), 0);
+    mote_sandbox_destroy(sandbox);
+    sandbox = create_sandbox(KEEPER, NULL);
+    assert_int_equal(mote_sandbox_evolve(sandbox, evolve_by, &fails, &last_error), MOTE_E_ARGUMENT);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
+    mote_sandbox_destroy(sandbox);
+}
+
+static mote_status crash_in_evolution(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context;
+    return mote_call(sandbox, "Crash", NULL, 0, MOTE_TYPE_ANY, NULL, err);
+}
+
+static mote_status leave_context(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context;
+    return mote_context_finish(sandbox, err);
+}
+
+static void test_evolution_whose_function_breaks_it_goes_back(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    assert_status(mote_sandbox_evolve(sandbox, crash_in_evolution, NULL, &last_error),
+                  MOTE_E_GUEST_FAULT);
+    assert_int_equal(keeper_counter(sandbox), 0);
+    assert_status(mote_sandbox_evolve(sandbox, leave_context, NULL, &last_error), MOTE_E_STATE);
+    assert_int_equal(keeper_counter(sandbox), 0);
+    assert_int_equal(mote_sandbox_depth(sandbox), 1);
+    mote_sandbox_destroy(sandbox);
+}
+
+/* ---- Contexts and single use ---- */
+
+static void test_a_context_keeps_state_until_it_is_finished(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_context_begin(sandbox, &last_error));
+        assert_int_equal(keeper_add(sandbox, 2), 2);
+        assert_int_equal(keeper_add(sandbox, 2), 4);
+        assert_ok(mote_context_finish(sandbox, &last_error));
+        assert_int_equal(keeper_counter(sandbox), 0);
+    }
+    assert_ok(mote_context_begin(sandbox, &last_error));
+    assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+    assert_ok(mote_context_finish(sandbox, &last_error));
+    assert_int_equal(keeper_counter(sandbox), 0);
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_a_single_use_sandbox_is_spent_by_one_call(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config = MOTE_CONFIG_INIT;
+    config.single_use = true;
+    mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
+    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    assert_int_equal(mote_sandbox_depth(sandbox), 0);
+    assert_status(mote_sandbox_push(sandbox, &last_error), MOTE_E_STATE);
+    assert_int_equal(keeper_add(sandbox, 2), 2);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_SPENT);
+    assert_status(call_void(sandbox, "Get"), MOTE_E_SPENT);
+    assert_status(mote_sandbox_restore(sandbox, NULL, &last_error), MOTE_E_SPENT);
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_a_single_use_context_may_call_often(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config = MOTE_CONFIG_INIT;
+    config.single_use = true;
+    mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    assert_ok(mote_context_begin(sandbox, &last_error));
+    assert_int_equal(keeper_add(sandbox, 2), 2);
+    assert_int_equal(keeper_add(sandbox, 2), 4);
+    assert_ok(mote_context_finish(sandbox, &last_error));
+    assert_status(call_void(sandbox, "Get"), MOTE_E_SPENT);
+    mote_sandbox_destroy(sandbox);
+}
+
+/* Time-outs of a single-use sandbox say so (the record's defect 13). */
+static void test_a_single_use_time_out_is_a_time_out(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config = MOTE_CONFIG_INIT;
+    config.single_use = true;
+    config.time_limit_us = 300000;
+    mote_sandbox *sandbox = open_sandbox(KEEPER, &config);
+    assert_status(call_void(sandbox, "Spin"), MOTE_E_TIME_LIMIT);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
+    mote_sandbox_destroy(sandbox);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_evolution_keeps_what_its_function_did),
+        cmocka_unit_test(test_evolution_that_fails_goes_back),
+        cmocka_unit_test(test_evolution_whose_function_breaks_it_goes_back),
+        cmocka_unit_test(test_a_context_keeps_state_until_it_is_finished),
+        cmocka_unit_test(test_a_single_use_sandbox_is_spent_by_one_call),
+        cmocka_unit_test(test_a_single_use_context_may_call_often),
+        cmocka_unit_test(test_a_single_use_time_out_is_a_time_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
