@@ -24,6 +24,7 @@ struct mt_alarm {
     bool was_blocked;      /* (c) by the application, before us */
     uint64_t armed_for_ns; /* when the timer fires; 0 when it does not. Own thread only */
     _Atomic unsigned n_holds;
+    _Atomic bool is_rung; /* by the timer, and it was not armed since */
     /* (c): set once, before any other thread sees it */
 };
 
@@ -164,17 +165,25 @@ bool mt_alarm_is_own(const struct mt_alarm *alarm)
     return alarm == own_alarm;
 }
 
-unsigned mt_alarm_arm(struct mt_alarm *alarm, uint64_t deadline_ns)
+static const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+mote_status mt_alarm_arm(struct mt_alarm *alarm, uint64_t deadline_ns, uint64_t *n_system_calls,
+                         mote_error *err)
 {
     if (alarm->armed_for_ns != 0 && alarm->armed_for_ns <= deadline_ns)
-        return 0;
+        return MOTE_OK;
     struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
                      .tv_nsec = (long)(deadline_ns % 1000000000u)},
     };
-    timer_settime(alarm->timer, TIMER_ABSTIME, &when, NULL);
+    ++*n_system_calls;
+    if (timer_settime(alarm->timer, TIMER_ABSTIME, &when, NULL) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "timer_settime");
     alarm->armed_for_ns = deadline_ns;
-    return 1;
+    /* Somebody rang by the timer, which was perhaps set anew before it fired. */
+    if (atomic_exchange(&alarm->is_rung, false))
+        (void)timer_settime(alarm->timer, 0, &at_once, NULL);
+    return MOTE_OK;
 }
 
 bool mt_alarm_drain(struct mt_alarm *alarm)
@@ -196,12 +205,13 @@ void mt_alarm_open_mask(sigset_t *mask)
     sigdelset(mask, mt_alarm_signal());
 }
 
-/* Where no more signals may be queued (RLIMIT_SIGPENDING) the timer has one of its own. Its thread,
- * if it arms the timer just then, notices the cancel at its next exit. */
-void mt_alarm_ring(const struct mt_alarm *alarm)
+/* Where no more signals may be queued (RLIMIT_SIGPENDING) the timer has one of its own. Its thread
+ * may arm the timer just then, and looks for that. */
+void mt_alarm_ring(struct mt_alarm *alarm)
 {
-    const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-    if (syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal()) != 0 &&
-        errno == EAGAIN)
-        timer_settime(alarm->timer, 0, &at_once, NULL);
+    if (syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal()) == 0 ||
+        errno != EAGAIN)
+        return;
+    atomic_store(&alarm->is_rung, true);
+    (void)timer_settime(alarm->timer, 0, &at_once, NULL);
 }

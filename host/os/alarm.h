@@ -30,8 +30,10 @@ void mt_alarm_release(struct mt_alarm *alarm);
 bool mt_alarm_is_own(const struct mt_alarm *alarm);
 
 /* See to it that the signal comes at deadline_ns or earlier. Own thread only; makes a system call
- * only when the timer is not armed for as early as that. Returns how many were made. */
-unsigned mt_alarm_arm(struct mt_alarm *alarm, uint64_t deadline_ns);
+ * only when the timer is not armed for as early as that, and counts it. MOTE_E_SYSTEM when the
+ * timer cannot be armed: then no limit would be heard. */
+mote_status mt_alarm_arm(struct mt_alarm *alarm, uint64_t deadline_ns, uint64_t *n_system_calls,
+                         mote_error *err);
 
 /* Take back one pending signal. Own thread only. False when none was pending. */
 bool mt_alarm_drain(struct mt_alarm *alarm);
@@ -41,6 +43,6 @@ void mt_alarm_open_mask(sigset_t *mask);
 
 /* Send the signal to the alarm's thread, from any thread. The caller sees to it that the alarm is
  * held. Async-signal-safe. */
-void mt_alarm_ring(const struct mt_alarm *alarm);
+void mt_alarm_ring(struct mt_alarm *alarm);
 
 #endif

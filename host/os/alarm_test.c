@@ -42,6 +42,14 @@ static bool is_heard(struct mt_alarm *alarm)
     return false;
 }
 
+/* How many system calls it took. */
+static unsigned arm(struct mt_alarm *alarm, uint64_t deadline_ns)
+{
+    uint64_t n = 0;
+    assert_int_equal(mt_alarm_arm(alarm, deadline_ns, &n, NULL), MOTE_OK);
+    return (unsigned)n;
+}
+
 static void test_the_last_hold_gives_the_mask_back(void **state)
 {
     (void)state;
@@ -73,13 +81,13 @@ static void test_it_is_armed_for_the_earliest_deadline(void **state)
     (void)state;
     struct mt_alarm *alarm = hold();
     uint64_t now_ns = mt_clock_ns();
-    assert_int_equal(mt_alarm_arm(alarm, now_ns + 20 * MS_NS), 1);
-    assert_int_equal(mt_alarm_arm(alarm, now_ns + 30 * MS_NS), 0);
-    assert_int_equal(mt_alarm_arm(alarm, now_ns + 10 * MS_NS), 1);
+    assert_int_equal(arm(alarm, now_ns + 20 * MS_NS), 1);
+    assert_int_equal(arm(alarm, now_ns + 30 * MS_NS), 0);
+    assert_int_equal(arm(alarm, now_ns + 10 * MS_NS), 1);
     assert_true(is_heard(alarm));
     assert_true(mt_clock_ns() >= now_ns + 10 * MS_NS);
     assert_false(mt_alarm_drain(alarm));
-    assert_int_equal(mt_alarm_arm(alarm, now_ns + 3600ull * 1000 * MS_NS), 1);
+    assert_int_equal(arm(alarm, now_ns + 3600ull * 1000 * MS_NS), 1);
     mt_alarm_release(alarm);
 }
 
@@ -118,7 +126,41 @@ static void test_it_is_heard_where_no_signal_can_be_queued(void **state)
     bool heard = is_heard(alarm);
     assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &before), 0);
     assert_true(heard);
-    assert_int_equal(mt_alarm_arm(alarm, mt_clock_ns() + 3600ull * 1000 * MS_NS), 1);
+    assert_int_equal(arm(alarm, mt_clock_ns() + 3600ull * 1000 * MS_NS), 1);
+    mt_alarm_release(alarm);
+}
+
+/* The thread that is rung may set the timer anew before it fires. */
+static void test_a_ring_by_the_timer_survives_that_it_is_armed(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    struct mt_alarm *alarm = hold();
+    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &before), 0);
+    const struct rlimit none = {0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    ring_from_another_thread(alarm);
+    assert_int_equal(arm(alarm, mt_clock_ns() + 3600ull * 1000 * MS_NS), 1);
+    bool heard = is_heard(alarm);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &before), 0);
+    assert_true(heard);
+    mt_alarm_release(alarm);
+}
+
+static void test_a_timer_that_cannot_be_armed_is_an_error(void **state)
+{
+    (void)state;
+    struct mt_alarm *alarm = hold();
+    pid_t child = fork();
+    if (child == 0) {
+        /* A forked child has no timers: there the parent's handle is nobody's. */
+        uint64_t n = 0;
+        mote_status status = mt_alarm_arm(alarm, mt_clock_ns() + MS_NS, &n, NULL);
+        _exit(status == MOTE_E_SYSTEM && n == 1 ? 0 : 1);
+    }
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
     mt_alarm_release(alarm);
 }
 
@@ -219,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_it_is_armed_for_the_earliest_deadline),
         cmocka_unit_test(test_it_is_heard_from_another_thread),
         cmocka_unit_test(test_it_is_heard_where_no_signal_can_be_queued),
+        cmocka_unit_test(test_a_ring_by_the_timer_survives_that_it_is_armed),
+        cmocka_unit_test(test_a_timer_that_cannot_be_armed_is_an_error),
         cmocka_unit_test(test_a_child_gives_back_the_mask_that_its_parent_had),
         cmocka_unit_test(test_a_thread_that_ends_in_a_child_leaves_its_timers_alone),
     };

@@ -178,7 +178,11 @@ mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_err
 {
     if (machine->is_in_monitor)
         return mt_fail(err, MOTE_E_BUG, "a machine that stopped in the monitor was run again");
-    machine->n_system_calls += mt_alarm_arm(machine->alarm, machine->deadline_ns) + 1;
+    mote_status status =
+        mt_alarm_arm(machine->alarm, machine->deadline_ns, &machine->n_system_calls, err);
+    if (status != MOTE_OK)
+        return status;
+    machine->n_system_calls++;
     machine->is_settled = false;
     if (ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0) {
         mt_kvm_read_exit(machine, out);
