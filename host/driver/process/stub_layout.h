@@ -109,7 +109,6 @@
 #define MT_CHILD_SELF 3 /* a pidfd of the child */
 /* Then, each only where there is one: listener of the filter, userfaultfd, /proc/self/pagemap. */
 #define MT_CHILD_MAX_SENT 4
-#define MT_ZYGOTE_N_DESCRIPTORS 8
 
 /* A system call of a child's script, and the only result that lets the script go on. */
 #define MT_CHILD_CALL_BYTES 64

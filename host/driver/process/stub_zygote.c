@@ -174,16 +174,14 @@ static void unmap_inherited(void)
            MT_STEP_UNMAP);
 }
 
+/* The number of descriptors is not among them: it also bounds how many of its user are under way in
+ * messages (unix(7), ETOOMANYREFS), and children of other zygotes send theirs at the same time. */
 static void set_limits(void)
 {
     static const struct {
         int resource;
         unsigned long limit;
-    } limits[] = {{RLIMIT_CORE, 0},
-                  {RLIMIT_FSIZE, 0},
-                  {RLIMIT_MEMLOCK, 0},
-                  {RLIMIT_MSGQUEUE, 0},
-                  {RLIMIT_NOFILE, MT_ZYGOTE_N_DESCRIPTORS}};
+    } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_MSGQUEUE, 0}};
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         struct rlimit limit = {limits[i].limit, limits[i].limit};
         demand(stub_call4(SYS_prlimit64, 0, limits[i].resource, stub_address(&limit), 0),
