@@ -3,6 +3,7 @@
 #include <mote/mote.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct price {
@@ -43,8 +44,11 @@ static mote_status start(const char *path, struct price *prices, mote_sandbox **
     if (status != MOTE_OK) {
         return status;
     }
+    mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     mote_sandbox *sandbox = NULL;
-    status = mote_sandbox_create(image, NULL, &sandbox, err);
+    status = mote_sandbox_create(image, &config, &sandbox, err);
     mote_image_unref(image); /* the sandbox holds a reference of its own */
     if (status == MOTE_OK) {
         status = mote_sandbox_register(sandbox, &function, err);

@@ -3,6 +3,7 @@
 #include <mote/mote.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void print_error(const mote_error *err)
 {
@@ -46,9 +47,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: host GUEST\n");
         return 2;
     }
+    mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     mote_error err;
     mote_sandbox *sandbox = NULL;
-    if (mote_open(argv[1], NULL, &sandbox, &err) != MOTE_OK) {
+    if (mote_open(argv[1], &config, &sandbox, &err) != MOTE_OK) {
         fprintf(stderr, "open: %s\n", err.text);
         return 1;
     }

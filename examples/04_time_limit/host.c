@@ -3,6 +3,7 @@
 #include <mote/mote.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LIMIT_US = 50000, PATIENCE_US = 1000000 };
 
@@ -32,6 +33,8 @@ int main(int argc, char **argv)
         return 2;
     }
     mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     config.time_limit_us = LIMIT_US;
     mote_error err;
     mote_sandbox *sandbox = NULL;

@@ -43,6 +43,8 @@ int main(int argc, char **argv)
     }
     write_text(text);
     mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     config.input_bytes = TEXT_BYTES + ROOM_BYTES;
     config.output_bytes = TEXT_BYTES + ROOM_BYTES;
     mote_error err;

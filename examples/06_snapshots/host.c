@@ -2,6 +2,7 @@
 /* A host that teaches its guest something once, and serves each request from that state. */
 #include <mote/mote.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static mote_status learn(mote_sandbox *sandbox, const char *word, mote_error *err)
 {
@@ -19,13 +20,16 @@ static mote_status teach(void *context, mote_sandbox *sandbox, mote_error *err)
 
 static mote_status start(const char *path, mote_sandbox **out, mote_error *err)
 {
+    mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     mote_image *image = NULL;
     mote_sandbox *sandbox = NULL;
     mote_status status = mote_image_open(path, NULL, &image, err);
     if (status != MOTE_OK) {
         return status;
     }
-    status = mote_sandbox_create(image, NULL, &sandbox, err);
+    status = mote_sandbox_create(image, &config, &sandbox, err);
     mote_image_unref(image); /* the sandbox holds a reference of its own */
     if (status == MOTE_OK) {
         status = mote_sandbox_evolve(sandbox, teach, NULL, err);

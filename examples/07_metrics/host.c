@@ -81,6 +81,8 @@ static mote_status open_workers(const char *path, mote_metrics *metrics, struct 
                                 mote_error *err)
 {
     mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     config.metrics = metrics;
     config.time_limit_us = LIMIT_US;
     mote_image *image = NULL;

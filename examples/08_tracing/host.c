@@ -4,6 +4,7 @@
 #include <mote/mote.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_EVENTS = 64, NAME_BYTES = 96, NS_PER_US = 1000 };
@@ -86,6 +87,8 @@ static mote_status start(const char *path, const mote_config *config, mote_sandb
 static int make_calls(const char *path, struct trace *trace)
 {
     mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     config.span = keep_span;
     config.span_context = trace;
     mote_error err;

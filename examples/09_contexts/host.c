@@ -3,16 +3,20 @@
  * see what the customer's earlier ones did, and nothing of other customers'. */
 #include <mote/mote.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static mote_status start(const char *path, mote_sandbox **out, mote_error *err)
 {
+    mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     mote_image *image = NULL;
     mote_sandbox *sandbox = NULL;
     mote_status status = mote_image_open(path, NULL, &image, err);
     if (status != MOTE_OK) {
         return status;
     }
-    status = mote_sandbox_create(image, NULL, &sandbox, err);
+    status = mote_sandbox_create(image, &config, &sandbox, err);
     mote_image_unref(image); /* the sandbox holds a reference of its own */
     if (status == MOTE_OK) {
         status = mote_sandbox_evolve(sandbox, NULL, NULL, err); /* what contexts come back to */

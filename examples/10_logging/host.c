@@ -2,6 +2,7 @@
 /* A host that keeps its guest's log: the levels that it wants, escaped, and not too many. */
 #include <mote/mote.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum { RECORDS_PER_S = 1, RECORDS_AT_ONCE = 5, LIMIT_US = 60000000, PAUSE_NS = 100000000 };
@@ -71,6 +72,8 @@ int main(int argc, char **argv)
         return 2;
     }
     mote_config config = MOTE_CONFIG_INIT;
+    config.policy = MOTE_POLICY_HARDWARE_PREFERRED;
+    config.driver = getenv("MOTE_DRIVER");
     config.time_limit_us = LIMIT_US;
     config.max_log = MOTE_LOG_DEBUG;
     config.log_is_set = true;
