@@ -42,8 +42,12 @@ CONFINED = [
      ["api_call_test", "api_snapshot_test", "api_restore_cost_test", "api_cpu_limit_test",
       "api_threads_test"]),
 ]  # fmt: skip
+# What takes all drivers in turn, and skips those that do not work.
+ON_ITS_OWN = ["driver_contract_test"]
 # What a skip's reason names that is for want of hardware virtualisation.
 HARDWARE = re.compile(r"\bkvm\b")
+# What a line of the list of allowed skips begins with that is for such skips alone.
+WITHOUT_HARDWARE = "without kvm: "
 LANES_OF_DRIVERS = ["", "asan"]
 # What a sanitizer of threads can say nothing about: one thread runs it, and what it tries of threads
 # others try too. It would take as long again as all the rest.
@@ -215,7 +219,7 @@ def find_programs(folder, has_hardware):
         on_every = any(fnmatch(path.name, p) for p in EVERY_DRIVER)
         on_others = on_every and lane in LANES_OF_DRIVERS
         if has_hardware or not on_others:
-            is_other = not has_hardware and lane in LANES_OF_DRIVERS
+            is_other = not has_hardware and lane in LANES_OF_DRIVERS and path.name not in ON_ITS_OWN
             first = OTHER_DRIVERS[0] if is_other else None
             runner = partial(run_program, driver=first)
             found.append((runner, path, f"{lane}:{path.name}" if lane else path.name))
@@ -264,11 +268,24 @@ def show(result):
 
 
 def read_allowed_skips(path):
+    """The lines of a list, as patterns where `*` stands for any text."""
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [re.compile(re.escape(line).replace(r"\*", ".*")) for line in wanted]
 
 
-def show_skips(results, allowed):
+def needs_hardware(case):
+    return HARDWARE.search(case.detail) is not None
+
+
+def is_allowed(label, case, allowed, has_hardware):
+    labels = [label]
+    if not has_hardware and needs_hardware(case):
+        labels.append(WITHOUT_HARDWARE + label)
+    return any(line.fullmatch(each) for line in allowed for each in labels)
+
+
+def show_skips(results, allowed, has_hardware):
     """Lists the skipped cases with their reasons; returns how many the list does not allow."""
     unexpected = 0
     skips = [(r.name, c) for r in results for c in r.cases if c.outcome == SKIPPED]
@@ -276,12 +293,14 @@ def show_skips(results, allowed):
         print("skipped:")
     for name, case in skips:
         label = f"{name} {case.name}"
-        is_unexpected = allowed is not None and label not in allowed
+        is_unexpected = allowed is not None and not is_allowed(label, case, allowed, has_hardware)
         unexpected += is_unexpected
         print(f"  {label}: {case.detail}{' (UNEXPECTED)' if is_unexpected else ''}")
-    hardware = sum(HARDWARE.search(case.detail) is not None for _, case in skips)
+    hardware = sum(needs_hardware(case) for _, case in skips)
     if hardware:
-        print(f"{hardware} tests needed hardware virtualisation, which is not to be had here; all others ran")
+        others = len(skips) - hardware
+        rest = f"{others} were skipped for other reasons" if others else "all others ran"
+        print(f"{hardware} tests needed hardware virtualisation (/dev/kvm), which is not to be had here; {rest}")
     return unexpected
 
 
@@ -299,7 +318,8 @@ def parse_arguments():
     parser.add_argument("--suites", action="append", default=[], type=Path, metavar="FOLDER",
                         help="run the pytest suites in FOLDER (may be given again)")  # fmt: skip
     parser.add_argument("--allowed-skips", metavar="FILE",
-                        help="fail for a skip that is not a line of FILE")  # fmt: skip
+                        help="fail for a skip that no line of FILE allows: PROGRAM CASE, with * for "
+                        f"any text; after `{WITHOUT_HARDWARE}` for want of /dev/kvm only")  # fmt: skip
     parser.add_argument("--results", type=Path, metavar="FILE", help="list all cases in FILE")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS",
                         help="time limit of one program; a suite has twice that")  # fmt: skip
@@ -330,7 +350,7 @@ def main():
         show(results[-1])
     if arguments.results:
         write_results(arguments.results, results)
-    unexpected = show_skips(results, allowed)
+    unexpected = show_skips(results, allowed, has_hardware)
     totals = {o: sum(r.count(o) for r in results) for o in (PASSED, FAILED, SKIPPED)}
     print(f"{totals[PASSED]} passed, {totals[FAILED]} failed, {totals[SKIPPED]} skipped")
     return 1 if totals[FAILED] or unexpected else 0

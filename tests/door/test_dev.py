@@ -2,6 +2,7 @@
 """./dev installs what is missing, or says how; commands replaced by small fakes."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,16 +23,23 @@ printf '%s\\n' "$0 $*" >>"$RECORD"
 
 @pytest.fixture
 def dev(tmp_path):
-    """Runs ./dev with fakes for the commands that ask or change the machine."""
+    """Runs a copy of ./dev with fakes for the commands that ask or change the machine, or build."""
     record = tmp_path / "record"
     record.touch()
+    tree = tmp_path / "tree"
+    (tree / "scripts").mkdir(parents=True)
+    (tree / "scripts" / "run_tests.py").write_text("print('1 passed')\n")
+    shutil.copy(SOURCE / "dev", tree)
 
     def fake(name, text):
         path = tmp_path / name
         path.write_text(text)
         path.chmod(0o755)
 
-    def run(*arguments, user=0, missing="", sudo_works=False):
+    def run(*arguments, user=0, missing="", sudo_works=False, cargo=99):
+        fake("cargo", f"#!/bin/sh\necho cargo 1.{cargo}.0\n")
+        fake("cmake", RECORD)
+        fake("ninja", RECORD)
         fake("dpkg-query", DPKG_QUERY)
         fake("apt-get", RECORD)
         fake("id", f"#!/bin/sh\necho {user}\n")
@@ -39,7 +47,7 @@ def dev(tmp_path):
         environment = dict(os.environ, MISSING=missing, RECORD=str(record))
         environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
         done = subprocess.run(
-            [SOURCE / "dev", *arguments],
+            [tree / "dev", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -82,6 +90,30 @@ def test_user_without_sudo_is_told_the_one_command(dev):
     assert done.returncode == 1
     assert "apt-get install --no-install-recommends -y cmake ninja-build" in done.stderr
     assert not [command for command in commands if command.startswith("apt-get")]
+
+
+def test_rust_is_named_with_the_rest_and_its_lack_ends_nothing(dev, tmp_path):
+    """For who may not install: one command for all; the tests of Rust guests are skipped without."""
+    done, _ = dev("test", user=1000, missing="cmake cargo-web", cargo=60)
+    assert done.returncode == 1
+    assert "apt-get install --no-install-recommends -y cmake cargo-web\n" in done.stderr
+    done, commands = dev("test", "--quick", user=1000, missing="cargo-web", cargo=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "== no cargo 1.79 or newer: the tests of Rust guests will be skipped" in done.stdout
+    assert "apt-get install --no-install-recommends -y cargo-web" in done.stdout
+    assert done.stdout.endswith("== testing\n1 passed\n")
+    assert not [command for command in commands if "rust_guests" in command]
+
+
+def test_cargo_that_came_from_elsewhere_will_do(dev):
+    done, commands = dev("test", "--quick", user=1000, missing="cargo-web", cargo=79)
+    assert done.returncode == 0
+    assert [command for command in commands if command.endswith("--target rust_guests")]
+
+
+def test_root_installs_what_rust_needs(dev):
+    _, commands = dev("test", "--quick", missing="cargo-web", cargo=60)
+    assert [command for command in commands if command.endswith(" cargo-web")]
 
 
 def test_setup_for_ci_needs_more(dev):

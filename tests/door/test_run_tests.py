@@ -149,7 +149,11 @@ def test_skips_for_want_of_hardware_are_told_by_themselves(tmp_path, compile_pro
     compile_program("wanting", "SECOND=cmocka_unit_test(test_needs_kvm)")
     done = run("--programs", tmp_path / "programs")
     assert totals(done) == (2, 0, 2)
-    assert done.stdout.splitlines()[-2].startswith("1 tests needed hardware virtualisation")
+    said = done.stdout.splitlines()[-2]
+    assert said.startswith("1 tests needed hardware virtualisation (/dev/kvm)")
+    assert said.endswith("; 1 were skipped for other reasons")
+    said = run("--programs", tmp_path / "programs", "--", "wanting").stdout.splitlines()[-2]
+    assert said.endswith("; all others ran")
 
 
 def test_without_hardware_programs_run_on_another_driver(tmp_path, compile_program):
@@ -158,6 +162,12 @@ def test_without_hardware_programs_run_on_another_driver(tmp_path, compile_progr
     done = run("--programs", tmp_path / "programs", "--without-hardware")
     assert totals(done) == (4, 0, 0)
     assert "process:api_some_test" in done.stdout
+    # It tries all drivers, and says itself what it skips.
+    compile_program("driver_contract_test", "SECOND=cmocka_unit_test(test_on_process)")
+    (tmp_path / "programs/support").mkdir()
+    (tmp_path / "programs/support/without_listener").symlink_to("/usr/bin/env")
+    done = run("--programs", tmp_path / "programs", "--without-hardware", "--", "contract")
+    assert totals(done)[1] == 1
 
 
 def test_skip_that_no_list_allows_fails_the_run(tmp_path, compile_program):
@@ -171,6 +181,28 @@ def test_skip_that_no_list_allows_fails_the_run(tmp_path, compile_program):
     allowed.write_text("skipping test_skips\n")
     done = run("--programs", tmp_path / "programs", "--allowed-skips", allowed)
     assert done.returncode == 0
+
+
+def test_skips_are_allowed_by_pattern(tmp_path, compile_program):
+    compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
+    allowed = tmp_path / "allowed"
+    for line, status in ("skip*ng test_*", 0), ("skipping test_[s]kips", 1), ("skipping test", 1):
+        allowed.write_text(line + "\n")
+        done = run("--programs", tmp_path / "programs", "--allowed-skips", allowed)
+        assert done.returncode == status, line
+
+
+def test_skips_are_allowed_for_want_of_hardware_alone(tmp_path, compile_program):
+    compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
+    compile_program("wanting", "SECOND=cmocka_unit_test(test_needs_kvm)")
+    allowed = tmp_path / "allowed"
+    allowed.write_text("without kvm: *\n")
+    without = ["--programs", tmp_path / "programs", "--allowed-skips", allowed, "--without-hardware"]
+    assert run(*without, "--", "wanting").returncode == 0
+    done = run(*without)
+    assert done.returncode == 1
+    assert done.stdout.count("UNEXPECTED") == 1
+    assert "test_skips: there is no /dev/none (UNEXPECTED)" in done.stdout
 
 
 def test_crash_is_one_failure_and_keeps_what_passed(tmp_path, compile_program):
