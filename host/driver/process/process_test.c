@@ -1194,19 +1194,26 @@ static int call_once(void)
     return 0;
 }
 
-/* No /proc, no /dev. */
+#define NO_NAMESPACE 77
+
+/* No /proc, no /dev: the root is a folder that is no longer there. Who is an ordinary user already
+ * may change the root in a namespace of users alone. */
 static int become_nobody_in_nothing(void)
 {
     char folder[] = "/tmp/mote-process-XXXXXX";
-    if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0 || chroot(folder) != 0 ||
-        rmdir("/") == 0 || chdir("/") != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+    bool is_root = geteuid() == 0;
+    if (!is_root && unshare(CLONE_NEWUSER) != 0)
+        return NO_NAMESPACE;
+    if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0 || chdir(folder) != 0 ||
+        rmdir(folder) != 0 || chroot(".") != 0)
         return 2;
-    return 0;
+    return is_root && (setgid(65534) != 0 || setuid(65534) != 0) ? 2 : 0;
 }
 
 static int call_with_nothing(void)
 {
-    return become_nobody_in_nothing() != 0 ? 2 : call_once();
+    int status = become_nobody_in_nothing();
+    return status != 0 ? status : call_once();
 }
 
 static void test_works_without_privileges_and_files(void **state)
@@ -1214,15 +1221,15 @@ static void test_works_without_privileges_and_files(void **state)
     SKIP_WITHOUT_DRIVER();
     (void)state;
     int status;
-    if (geteuid() != 0) {
-        print_message("skipped: needs root to give up being root\n");
-        skip();
-    }
     pid_t host = fork();
     if (host == 0)
         _exit(call_with_nothing());
     assert_int_equal(waitpid(host, &status, 0), host);
     assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_NAMESPACE) {
+        print_message("skipped: needs root, or namespaces of users\n");
+        skip();
+    }
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
