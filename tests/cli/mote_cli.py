@@ -35,6 +35,7 @@ class Run:
     def __init__(self, done):
         self.status = done.returncode
         self.out = done.stdout
+        self.all_err = done.stderr
         self.err = done.stderr if HAS_KVM else NOTE.sub(b"", done.stderr)
 
     def error(self):
