@@ -55,7 +55,8 @@ static mote_status find_paths(struct trial_paths *paths, mote_error *err)
     } wanted[] = {{paths->hello, "hello.elf"},
                   {paths->inflate, "inflate.elf"},
                   {paths->pages, "pages.elf"},
-                  {paths->simple, "simple.elf"}};
+                  {paths->simple, "simple.elf"},
+                  {paths->legacy, "abi01.elf"}};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         int n = snprintf(wanted[i].to, PATH_MAX, "%s/../guests/%s", paths->bin, wanted[i].name);
         if (n < 0 || n >= PATH_MAX) {

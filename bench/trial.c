@@ -3,6 +3,7 @@
 #include "bench/trial.h"
 #include "bench/fail.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,13 @@ struct terms {
     double restore_goals[2];
     /* Of what the restore adds. */
     double restore_goals_us[2];
+    /* Of the other ways of calling, where they are measured, and their floors. */
+    bool has_ways;
+    struct {
+        size_t floor;
+        double goal;
+        double goal_us;
+    } ways[N_WAYS];
 };
 
 static const struct {
@@ -66,6 +74,10 @@ static const struct terms all_terms[] = {
         .goals = {1.15},
         .goals_us = {0, 0, 100},
         .restore_goals_us = {4, 40},
+        .has_ways = true,
+        .ways = {[WAY_FAULT] = {FLOOR_RUN, 0, 0},
+                 [WAY_STOP] = {FLOOR_DESTROY, 0, 60},
+                 [WAY_SPIN] = {MAX_FLOORS - 1, 1.5, 0}},
     },
 };
 
@@ -119,6 +131,7 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     mote_image *hello = NULL;
     mote_image *inflate = NULL;
     mote_image *pages = NULL;
+    mote_image *legacy = NULL;
     mote_status status = mote_image_open(paths->hello, NULL, &hello, err);
     if (status == MOTE_OK) {
         status = mote_image_open(paths->inflate, NULL, &inflate, err);
@@ -138,6 +151,13 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     if (status == MOTE_OK && !is_calls_only) {
         status = record_measure(paths->simple, terms->driver, &trial->record, err);
     }
+    if (status == MOTE_OK && terms->has_ways && !is_calls_only) {
+        status = mote_image_open(paths->legacy, NULL, &legacy, err);
+        if (status == MOTE_OK) {
+            status = ways_measure(legacy, hello, terms->driver, &trial->ways, err);
+        }
+    }
+    mote_image_unref(legacy);
     mote_image_unref(pages);
     mote_image_unref(inflate);
     mote_image_unref(hello);
@@ -206,6 +226,29 @@ static void set_figures(struct trial *trial, const struct terms *terms)
     }
 }
 
+static void set_ways(struct trial *trial, const struct terms *terms)
+{
+    for (size_t i = 0; i < N_WAYS && terms->has_ways; i++) {
+        trial->figures[N_TERMS + N_RESTORES + i] = (struct figure){
+            .name = ways_name(i),
+            .about = ways_about(i),
+            .summary = samples_summary(&trial->ways.each[i]),
+            .floor = &trial->floors[terms->ways[i].floor],
+            .goal = terms->ways[i].goal,
+            .goal_us = terms->ways[i].goal_us,
+        };
+    }
+}
+
+/* Without the ping-pong spinning has no floor. */
+static size_t n_figures(const struct trial *trial, const struct terms *terms)
+{
+    if (!terms->has_ways) {
+        return N_FIGURES - N_WAYS;
+    }
+    return trial->floor.has_ping_pong ? N_FIGURES : N_FIGURES - 1;
+}
+
 static void set_benchmarks(struct trial *trial)
 {
     for (size_t i = 0; i < N_RECORD; i++) {
@@ -225,6 +268,7 @@ struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
     set_floors(trial, terms);
     set_figures(trial, terms);
     set_restores(trial, terms);
+    set_ways(trial, terms);
     set_benchmarks(trial);
     report.floor_program = terms->floor;
     report.floor_exits = trial->floor.exits;
@@ -233,7 +277,7 @@ struct report trial_report(struct trial *trial, bool is_calls_only, int cpu)
                       : trial->floor.has_ping_pong ? MAX_FLOORS
                                                    : MAX_FLOORS - 1;
     report.figures = trial->figures;
-    report.n_figures = is_calls_only ? N_CALL_FIGURES : N_FIGURES;
+    report.n_figures = is_calls_only ? N_CALL_FIGURES : n_figures(trial, terms);
     report.benchmarks = trial->benchmarks;
     report.n_benchmarks = is_calls_only ? 0 : N_RECORD;
     return report;

@@ -10,13 +10,15 @@
 #include "bench/record.h"
 #include "bench/report.h"
 #include "bench/restores.h"
+#include "bench/ways.h"
 
 #include <limits.h>
 
 /* Besides the figures and floors that have terms of their own, each restore is a figure, whose
- * floor is the same call without it. */
+ * floor is the same call without it; and of a driver that waits for its guests the other ways of
+ * calling are figures, spinning last. */
 enum { N_FLOORS = 5, N_TERMS = 6 };
-enum { MAX_FLOORS = N_FLOORS + N_RESTORES, N_FIGURES = N_TERMS + N_RESTORES };
+enum { MAX_FLOORS = N_FLOORS + N_RESTORES, N_FIGURES = N_TERMS + N_RESTORES + N_WAYS };
 
 struct trial_paths {
     char bin[PATH_MAX]; /* the directory of the floors */
@@ -24,6 +26,7 @@ struct trial_paths {
     char inflate[PATH_MAX];
     char pages[PATH_MAX];
     char simple[PATH_MAX];
+    char legacy[PATH_MAX]; /* a guest of Hyperlight 0.1 */
 };
 
 struct trial {
@@ -34,6 +37,7 @@ struct trial {
     struct inflate inflate;
     struct restores restores;
     struct record record;
+    struct ways ways;
     struct counts restore_counts[N_RESTORES];
     struct floor_figure floors[MAX_FLOORS];
     struct figure figures[N_FIGURES];

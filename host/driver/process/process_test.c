@@ -74,6 +74,9 @@ static int find_out(void **state)
     (void)state;
     mt_driver_process.examine(&report);
     snprintf(kind, sizeof(kind), "%s", report.kind);
+    /* Where all was to be had and it does not work all the same, the driver is broken. */
+    if (!report.works && strstr(report.reason, "cannot reach its host") != NULL)
+        return -1;
     if (!report.works)
         snprintf(reason, sizeof(reason), "%s", report.reason);
     return 0;
