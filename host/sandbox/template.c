@@ -3,6 +3,7 @@
 #include "host/sandbox/template.h"
 
 #include "host/base/error.h"
+#include "host/base/page.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,6 +47,9 @@ static uint64_t bytes_to_copy(const struct mt_template *template)
     uint64_t private_offset =
         template->layout.private_start - template->layout.start[MT_PLACE_CODE];
     uint64_t end = template->placed_bytes;
+    while (end >= private_offset + MT_PAGE_BYTES &&
+           mt_page_is_zero(template->placed + end - MT_PAGE_BYTES))
+        end -= MT_PAGE_BYTES;
     while (end > private_offset && template->placed[end - 1] == 0)
         end--;
     return end > private_offset ? end - private_offset : 0;

@@ -2,7 +2,7 @@
 /* Freezing memory, and bringing it back. */
 #include "host/snapshot/frozen.h"
 
-#include "abi/memory_map.h"
+#include "host/base/page.h"
 #include "host/base/error.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -21,19 +21,13 @@ static void *map_zeros(uint64_t len_bytes)
     return made != MAP_FAILED ? made : NULL;
 }
 
-static bool is_zero(const uint8_t *page)
-{
-    /* Both halves of each comparison lie in the page: it equals itself shifted by one byte. */
-    return page[0] == 0 && memcmp(page, page + 1, MT_PAGE_BYTES - 1) == 0;
-}
-
 static void take_run(struct mt_frozen *frozen, const struct mt_window *window, uint64_t first,
                      uint64_t n)
 {
     for (uint64_t page = first; page < first + n; page++) {
         uint8_t *to = frozen->content + frozen->n_content * MT_PAGE_BYTES;
         memcpy(to, window->host + page * MT_PAGE_BYTES, MT_PAGE_BYTES);
-        if (is_zero(to))
+        if (mt_page_is_zero(to))
             continue;
         frozen->n_content++;
         frozen->place[page] = (uint32_t)frozen->n_content;
