@@ -17,9 +17,16 @@ import soak as soak_parts  # noqa: E402
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
 
 
+def started(program, *arguments):
+    """The command line: "futex" is the process driver where it has to wait by futex."""
+    under = [BUILD / "tests/support/without_listener"] if "futex" in arguments else []
+    rest = ["process" if argument == "futex" else argument for argument in arguments]
+    return [*under, BUILD / "tests/support" / program, *rest]
+
+
 def soak(*arguments):
     return subprocess.run(
-        [BUILD / "tests/support/soak", *arguments, BUILD / "guests/hello.elf"],
+        [*started("soak", *arguments), BUILD / "guests/hello.elf"],
         capture_output=True,
         text=True,
         check=False,
@@ -34,9 +41,10 @@ def drivers():
     return [row["name"] for row in json.loads(done.stdout)["drivers"] if row["works"]]
 
 
-@pytest.fixture(params=["kvm", "process"])
+@pytest.fixture(params=["kvm", "process", "futex"])
 def driver(request):
-    if request.param not in drivers():
+    name = "process" if request.param == "futex" else request.param
+    if name not in drivers():
         pytest.skip(f"the driver {request.param} does not work here")
     return request.param
 
@@ -67,7 +75,7 @@ def test_failures_that_are_restored_leave_nothing_behind(driver):
 
 def lateness(driver, *arguments):
     return subprocess.run(
-        [BUILD / "tests/support/lateness", "--driver", driver, "--times", "3", *arguments,
+        [*started("lateness", "--driver", driver, "--times", "3", *arguments),
          BUILD / "guests/hostile.elf"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -150,7 +150,7 @@ static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, st
     out->faults = *next++;
     out->pagemap = *next;
     out->pid = answer.sender;
-    bool is_whole = out->self >= 0 && out->pid > 0 && (!has_listener || out->listener >= 0) &&
+    bool is_whole = out->self >= 0 && (has_listener ? out->listener >= 0 : out->pid > 0) &&
                     (!is_tracked || out->pagemap >= 0);
     if (status == MOTE_OK && !is_whole)
         return mt_fail(err, MOTE_E_SYSTEM, "a child came without its descriptors");
