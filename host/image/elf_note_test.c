@@ -52,6 +52,20 @@ static void test_no_note_means_the_old_abi_and_defaults(void **state)
     mt_image_fini(&image);
 }
 
+static void test_an_empty_note_segment_may_be_anywhere(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    Elf64_Phdr *note = &maker.headers[MAKER_H_NOTE];
+    note->p_filesz = 0;
+    note->p_memsz = 0;
+    note->p_vaddr = UINT64_MAX;
+    struct mt_image image = parse_good(&maker);
+    assert_int_equal(image.facts.abi, MOTE_ABI_HYPERLIGHT_0_1);
+    mt_image_fini(&image);
+}
+
 static void test_notes_of_others_are_not_ours(void **state)
 {
     (void)state;
@@ -122,6 +136,20 @@ static void test_an_empty_function_table_is_one(void **state)
     mt_image_fini(&image);
 }
 
+/* Between code and data nothing is loaded. */
+static void test_an_empty_function_table_may_be_anywhere_in_the_image(void **state)
+{
+    (void)state;
+    const int32_t gap = MAKER_CODE + 0x1000;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.note.description.table_start = gap - (int32_t)MAKER_OFFSET(note.description.table_start);
+    maker.note.description.table_end = gap - (int32_t)MAKER_OFFSET(note.description.table_end);
+    struct mt_image image = parse_good(&maker);
+    assert_int_equal(image.n_functions, 0);
+    mt_image_fini(&image);
+}
+
 static void test_a_name_of_95_bytes_and_11_parameters(void **state)
 {
     (void)state;
@@ -145,10 +173,12 @@ int main(void)
         cmocka_unit_test(test_the_note_says_that_a_guest_has_other_functions_too),
         cmocka_unit_test(test_the_numbers_of_return_types),
         cmocka_unit_test(test_no_note_means_the_old_abi_and_defaults),
+        cmocka_unit_test(test_an_empty_note_segment_may_be_anywhere),
         cmocka_unit_test(test_notes_of_others_are_not_ours),
         cmocka_unit_test(test_sizes_of_the_note_at_their_edges),
         cmocka_unit_test(test_notes_padded_to_8_bytes),
         cmocka_unit_test(test_an_empty_function_table_is_one),
+        cmocka_unit_test(test_an_empty_function_table_may_be_anywhere_in_the_image),
         cmocka_unit_test(test_a_name_of_95_bytes_and_11_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
