@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import hardware
 import tree
 
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -74,10 +75,6 @@ def read_steps(text):
             else:
                 steps[-1].shown.append(line)
     return steps
-
-
-def has_hardware():
-    return os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 def shown_without_hardware(shown):
@@ -166,7 +163,7 @@ def main():
         at += run.seconds
         if run.step.content is not None:
             continue
-        is_right = matches(run.step.shown, run.printed, has_hardware())
+        is_right = matches(run.step.shown, run.printed, hardware.has_kvm())
         passed, failed = passed + is_right, failed + (not is_right)
         print(f"{'ok' if is_right else 'FAIL':4} {at:7.1f} s  $ {run.step.command}")
         if not is_right:

@@ -16,6 +16,8 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
+import hardware
+
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 TAP_PLAN = re.compile(r"^\s*1\.\.(\d+)")
 TAP_SKIP = re.compile(r"^(?:not )?ok \d+ # SKIP (.+)$")
@@ -334,7 +336,7 @@ def main():
     arguments = parse_arguments()
     sys.stdout.reconfigure(line_buffering=True)
     allowed = read_allowed_skips(arguments.allowed_skips) if arguments.allowed_skips else None
-    has_hardware = not arguments.without_hardware and os.access("/dev/kvm", os.R_OK | os.W_OK)
+    has_hardware = not arguments.without_hardware and hardware.has_kvm()
     work = [job for folder in arguments.programs for job in find_programs(folder, has_hardware)]
     work += [job for folder in arguments.suites for job in find_suites(folder)]
     if arguments.names:

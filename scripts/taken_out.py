@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import check_hyperlight
+import hardware
 import mutants
 import removals
 import run_tests
@@ -30,7 +31,7 @@ PASSED, FAILED, SKIPPED = run_tests.PASSED, run_tests.FAILED, run_tests.SKIPPED
 
 
 def has_hardware():
-    return os.access("/dev/kvm", os.R_OK | os.W_OK)
+    return hardware.has_kvm()
 
 
 class Workshop(mutants.Workshop):

@@ -3,14 +3,18 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
 
-pytestmark = pytest.mark.skipif(not os.access("/dev/kvm", os.W_OK), reason="no access to /dev/kvm")
+pytestmark = pytest.mark.skipif(not hardware.has_kvm(), reason="no access to /dev/kvm")
 
 
 def run(*arguments):

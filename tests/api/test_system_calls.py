@@ -3,12 +3,16 @@
 
 import os
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
 
 
@@ -27,7 +31,7 @@ def trace(n_calls, folder, *more):
     return counts
 
 
-@pytest.mark.skipif(not os.access("/dev/kvm", os.W_OK), reason="no access to /dev/kvm")
+@pytest.mark.skipif(not hardware.has_kvm(), reason="no access to /dev/kvm")
 @pytest.mark.parametrize("more", [[], ["counted"]])
 def test_a_warm_call_is_one_system_call(tmp_path, more):
     twenty = trace(20000, tmp_path, *more)
@@ -40,7 +44,7 @@ def test_a_warm_call_is_one_system_call(tmp_path, more):
     assert twenty["clone"] == 0 and twenty["clone3"] == 0
 
 
-@pytest.mark.skipif(not os.access("/dev/kvm", os.W_OK), reason="no access to /dev/kvm")
+@pytest.mark.skipif(not hardware.has_kvm(), reason="no access to /dev/kvm")
 def test_the_timer_is_one_per_thread(tmp_path):
     counts = trace(1000, tmp_path)
     assert counts["timer_create"] == 1 and counts["timer_delete"] == 1

@@ -6,11 +6,15 @@ import os
 import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build")).resolve()
 MOTE = BUILD / "bin" / "mote"
 HELLO = BUILD / "guests" / "hello.elf"
@@ -23,7 +27,7 @@ NOBODY = 65534
 
 # Where there is no hypervisor the program says so, and runs the guest in a process: the tests that
 # need a driver run there as well, without the note.
-HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
+HAS_KVM = hardware.has_kvm()
 NOTE = re.compile(rb"mote: note: isolation by driver process, not by hardware: kvm: [^\n]*\n")
 DRIVER = "kvm" if HAS_KVM else "process"
 needs_kvm = pytest.mark.skipif(not HAS_KVM, reason="/dev/kvm is missing or may not be opened")

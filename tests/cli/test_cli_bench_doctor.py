@@ -7,7 +7,7 @@ import re
 import resource
 
 import pytest
-from mote_cli import DRIVER, HAS_KVM, HELLO, NOBODY, call, mote, needs_kvm
+from mote_cli import DRIVER, HAS_KVM, HELLO, NOBODY, call, hardware, mote, needs_kvm
 
 
 def bench(function, *words, **settings):
@@ -119,22 +119,21 @@ def test_doctor_tells_how_many_sandboxes_a_small_limit_allows():
 
 
 def without_kvm():
-    """Settings of a run that cannot open /dev/kvm, and the error number that it gets."""
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR))
-    except OSError as error:
-        return {}, error.errno
+    """Settings of a run that has no KVM, and what fails for it: operation, error number."""
+    why_not = hardware.why_not()
+    if why_not is not None:
+        return {}, why_not
     if os.geteuid() != 0:
         pytest.skip("needs root, to give up rights")
-    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}, errno.EACCES
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}, ("open /dev/kvm", errno.EACCES)
 
 
-def host_facts(number):
-    return {"operation": "open /dev/kvm", "errno": number, "errno_name": errno.errorcode[number]}
+def host_facts(operation, number):
+    return {"operation": operation, "errno": number, "errno_name": errno.errorcode[number]}
 
 
 def test_doctor_says_what_to_do_where_nothing_works():
-    settings, number = without_kvm()
+    settings, (_, number) = without_kvm()
     done = mote("doctor", **settings)
     out = done.out.decode()
     assert (done.status, done.code()) == (6, "MOTE_E_NO_HYPERVISOR")
@@ -144,40 +143,40 @@ def test_doctor_says_what_to_do_where_nothing_works():
 
 
 def test_doctor_in_json_where_nothing_works():
-    settings, number = without_kvm()
+    settings, why_not = without_kvm()
     done = mote("doctor", "--json", **settings)
     answer = done.json()
     assert done.status == 6
     keys = ["ok", "class", "status", "code", "text", "host", "drivers", "limits"]
     assert list(answer) == keys
     assert (answer["ok"], answer["class"], answer["status"]) == (False, "host", 6)
-    assert answer["host"] == host_facts(number)
+    assert answer["host"] == host_facts(*why_not)
 
 
 def call_without_kvm(tmp_path, *words):
     """A call by somebody who may not open /dev/kvm, nor the build folder; and why not."""
-    settings, number = without_kvm()
+    settings, why_not = without_kvm()
     guest = tmp_path / "hello.elf"
     guest.write_bytes(HELLO.read_bytes())
     with open(guest, "rb") as readable:
-        return number, call(*words, guest=f"/proc/self/fd/{readable.fileno()}",
+        return why_not, call(*words, guest=f"/proc/self/fd/{readable.fileno()}",
                             pass_fds=[readable.fileno()], **settings)  # fmt: skip
 
 
 def test_a_call_that_insists_on_a_hypervisor(tmp_path):
-    number, done = call_without_kvm(tmp_path, "Nothing", "--json", "--driver", "kvm")
+    why_not, done = call_without_kvm(tmp_path, "Nothing", "--json", "--driver", "kvm")
     answer = done.json()
     assert (done.status, done.code()) == (6, "MOTE_E_NO_HYPERVISOR")
     assert list(answer) == ["ok", "class", "status", "code", "text", "host"]
-    assert answer["host"] == host_facts(number)
+    assert answer["host"] == host_facts(*why_not)
 
 
 def test_a_call_without_a_hypervisor_says_what_isolates_it(tmp_path):
-    number, done = call_without_kvm(tmp_path, "SayHello", "str:nobody")
+    (operation, number), done = call_without_kvm(tmp_path, "SayHello", "str:nobody")
     assert (done.status, done.out) == (0, b"Hello, nobody!\n")
     assert done.all_err.decode() == (
         "mote: note: isolation by driver process, not by hardware: "
-        f"kvm: open /dev/kvm: {os.strerror(number)}\n"
+        f"kvm: {operation}: {os.strerror(number)}\n"
     )
 
 

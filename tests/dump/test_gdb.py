@@ -3,23 +3,23 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", ROOT / "build"))
 GUEST = BUILD / "tests/guests/dumper.elf"
 LIMIT_S = 60
 
 
-def has_kvm():
-    return os.access("/dev/kvm", os.R_OK | os.W_OK)
-
-
 @pytest.fixture(params=["kvm", "process"])
 def driver(request):
-    if request.param == "kvm" and not has_kvm():
+    if request.param == "kvm" and not hardware.has_kvm():
         pytest.skip("/dev/kvm cannot be opened")
     return request.param
 

@@ -6,12 +6,16 @@ import json
 import os
 import re
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", ROOT / "build")).resolve()
 GUESTS = sorted(path for folder in ("guests", "tests/guests") for path in (BUILD / folder).iterdir()
                 if path.suffix in (".elf", ".exe"))  # fmt: skip
@@ -140,8 +144,7 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK),
-                    reason="needs kvm beside process, to compare")  # fmt: skip
+@pytest.mark.skipif(not hardware.has_kvm(), reason="needs kvm beside process, to compare")
 @pytest.mark.parametrize("guest", GUESTS, ids=lambda path: path.name)
 def test_every_function_ends_the_same_on_both_drivers(folder, guest):
     tried = list(calls(guest))

@@ -60,10 +60,12 @@ size_t resident_kib(void)
 
 bool has_kvm(void)
 {
-    bool is_there = access("/dev/kvm", R_OK | W_OK) == 0;
-    if (!is_there)
-        print_message("skipped: no access to /dev/kvm\n");
-    return is_there;
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    for (size_t i = 0; strcmp(report.name, "kvm") != 0; i++)
+        assert_ok(mote_driver_examine(i, &report, &last_error));
+    if (!report.works)
+        print_message("skipped: kvm: %s\n", report.reason);
+    return report.works;
 }
 
 mote_image *hostile_image(void)

@@ -45,7 +45,7 @@ def test_step_prints_what_the_page_shows(runs, index):
     run = runs[index]
     shown, printed = "\n".join(run.step.shown), "\n".join(run.printed)
     assert replay.matches(
-        run.step.shown, run.printed, replay.has_hardware()
+        run.step.shown, run.printed, replay.hardware.has_kvm()
     ), f"{run.step.command}\n{shown}\n---\n{printed}"
 
 

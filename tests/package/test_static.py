@@ -4,11 +4,15 @@
 import gzip
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+import hardware  # noqa: E402
+
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build")).resolve()
 GUEST = BUILD / "guests" / "inflate.elf"
 # More than one page of input, and far more of output.
@@ -51,7 +55,7 @@ def test_program_holds_no_glibc(program):
 
 @pytest.mark.parametrize("driver", ["kvm", "process"])
 def test_program_runs_the_demo(program, driver):
-    if driver == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if driver == "kvm" and not hardware.has_kvm():
         pytest.skip("/dev/kvm cannot be opened for reading and writing")
     # Nothing of this machine's environment, and only what the program brings itself.
     assert run(program, driver, GUEST, input=gzip.compress(PLAIN), env={}) == PLAIN

@@ -23,6 +23,7 @@ static const struct {
      "add this user to the group that owns /dev/kvm (usermod -aG kvm USER) and log in anew"},
     {EPERM, "allow this container or service the device: --device /dev/kvm"},
     {ENODEV, "switch virtualisation on in the firmware, then load KVM's module"},
+    {ENOTTY, "another device stands in KVM's place: in a container pass --device /dev/kvm"},
     {EMFILE, "raise the limit on open descriptors (ulimit -n)"},
 };
 
