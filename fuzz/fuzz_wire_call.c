@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FunctionCall: what is read can be built again, and reads the same; the size is foretold. */
 #include "fuzz/fuzz_wire.h"
+#include "wire/usual.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,18 @@ static void check(const struct mt_wire_call *call, const uint8_t *message, size_
     }
 }
 
+/* A message that is laid out as ours are is read as one of any layout would be. */
+static void check_usual(const uint8_t *message, size_t len_bytes)
+{
+    struct mt_wire_fault fault;
+    struct mt_wire_call usual;
+    struct mt_wire_call any;
+    if (!mt_wire_read_usual_call(message, len_bytes, &usual))
+        return;
+    FUZZ_REQUIRE(mt_wire_read_any_call(message, len_bytes, &any, &fault));
+    FUZZ_REQUIRE(is_same(&usual, &any));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     struct mt_wire_fault fault = {.field = NULL};
@@ -33,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     struct mt_wire_call again;
     uint8_t *message;
     uint8_t *block = fuzz_message_copy(data, len_bytes, &message);
+    check_usual(message, len_bytes);
     if (mt_wire_read_call(message, len_bytes, &call, &fault)) {
         check(&call, message, len_bytes);
         size_t needed = mt_wire_call_bytes(&call);

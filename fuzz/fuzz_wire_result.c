@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FunctionCallResult: what is read can be built again, and reads the same; bytes also in place. */
 #include "fuzz/fuzz_wire.h"
+#include "wire/usual.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,18 @@ static void check_in_place(const struct mt_wire_value *value, const uint8_t *bui
     free(block);
 }
 
+/* A message that is laid out as ours are is read as one of any layout would be. */
+static void check_usual(const uint8_t *message, size_t len_bytes)
+{
+    struct mt_wire_fault fault;
+    struct mt_wire_value usual;
+    struct mt_wire_value any;
+    if (!mt_wire_read_usual_result(message, len_bytes, &usual))
+        return;
+    FUZZ_REQUIRE(mt_wire_read_any_result(message, len_bytes, &any, &fault));
+    FUZZ_REQUIRE(fuzz_is_same_value(&usual, &any));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
     struct mt_wire_fault fault = {.field = NULL};
@@ -26,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     struct mt_wire_value again;
     uint8_t *message;
     uint8_t *block = fuzz_message_copy(data, len_bytes, &message);
+    check_usual(message, len_bytes);
     if (mt_wire_read_result(message, len_bytes, &value, &fault)) {
         fuzz_check_value(&value, message, len_bytes);
         size_t needed = mt_wire_result_bytes(&value);

@@ -23,7 +23,7 @@ FLAGS = ["-I.", "-Iinclude", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "
 PARTS = ["-ffunction-sections", "-Wl,--gc-sections"]
 WIRE = [f"wire/{name}.c" for name in (
     "build", "read_call", "read_definitions", "read_report", "read_result", "read_value", "types",
-    "utf8", "verify", "write",
+    "usual", "utf8", "verify", "write",
 )]  # fmt: skip
 
 

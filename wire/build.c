@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builders: one function per message. */
 #include "wire/schema.h"
+#include "wire/usual.h"
 #include "wire/write.h"
 
 #define NO_LIMIT SIZE_MAX
@@ -29,13 +30,9 @@ static void put_scalar(struct mt_wire_writer *writer, size_t slot,
     mt_wire_store(writer, mt_wire_field_of(layout, table, MT_VT_VALUE), &value->as, len);
 }
 
-/* The value table of a parameter or a result; bytes of a result have a table of their own. */
+/* The value table of a parameter. */
 static void put_value(struct mt_wire_writer *writer, size_t slot, const struct mt_wire_value *value)
 {
-    if (value->type == MT_WIRE_VOID) {
-        (void)put_child(writer, slot, MT_LAYOUT_VOID);
-        return;
-    }
     if (value->type != MT_WIRE_STR && value->type != MT_WIRE_BYTES) {
         put_scalar(writer, slot, value);
         return;
@@ -70,6 +67,75 @@ static bool put_parameters(struct mt_wire_writer *writer, size_t slot,
     return true;
 }
 
+/* How much of the room a message may use. */
+static size_t limit_of(size_t room)
+{
+    return room < MT_WIRE_MAX_BYTES ? room : MT_WIRE_MAX_BYTES;
+}
+
+/* How long a message is that has so many bytes before its padding; 0 when it does not fit. */
+static size_t padded(size_t n_bytes, size_t room)
+{
+    size_t len = (n_bytes + 7) & ~(size_t)7;
+    return len <= limit_of(room) ? len : 0;
+}
+
+static void store_word(uint8_t *to, size_t index, uint32_t value)
+{
+    __builtin_memcpy(to + index * sizeof(value), &value, sizeof(value));
+}
+
+static void store_prefix(uint8_t *to, size_t len)
+{
+    store_word(to, 0, (uint32_t)(len - sizeof(uint32_t)));
+}
+
+/* The last 8 bytes, in which the padding is; all else is stored after them. */
+static void store_padding(uint8_t *to, size_t len)
+{
+    __builtin_memset(to + len - 8, 0, 8);
+}
+
+static uint32_t call_types(const struct mt_wire_call *call, uint8_t returns)
+{
+    return (uint32_t)call->call_type | (uint32_t)returns << 8;
+}
+
+static size_t build_bare_call(uint8_t *to, size_t room, const struct mt_wire_call *call,
+                              uint8_t returns)
+{
+    const size_t name_at = sizeof(mt_wire_bare_call_form);
+    if (call->name.len >= MT_WIRE_MAX_BYTES)
+        return 0;
+    size_t len = padded(name_at + call->name.len + 1, room);
+    if (len == 0 || to == NULL)
+        return len;
+    store_padding(to, len);
+    __builtin_memcpy(to, mt_wire_bare_call_form, sizeof(mt_wire_bare_call_form));
+    store_prefix(to, len);
+    store_word(to, MT_BARE_CALL_TYPES, call_types(call, returns));
+    store_word(to, MT_BARE_CALL_NAME_LEN, (uint32_t)call->name.len);
+    if (call->name.len > 0)
+        __builtin_memcpy(to + name_at, call->name.data, call->name.len);
+    return len;
+}
+
+static size_t build_full_call(uint8_t *to, size_t room, const struct mt_wire_call *call,
+                              uint8_t returns)
+{
+    struct mt_wire_writer writer;
+    mt_wire_start(&writer, to, room);
+    size_t table = mt_wire_put_root(&writer, MT_LAYOUT_CALL);
+    mt_wire_store_u8(&writer, mt_wire_field_of(MT_LAYOUT_CALL, table, MT_VT_CALL_TYPE),
+                     (uint8_t)call->call_type);
+    mt_wire_store_u8(&writer, mt_wire_field_of(MT_LAYOUT_CALL, table, MT_VT_CALL_RETURNS), returns);
+    mt_wire_put_text(&writer, mt_wire_field_of(MT_LAYOUT_CALL, table, MT_VT_CALL_NAME), call->name);
+    size_t slot = mt_wire_field_of(MT_LAYOUT_CALL, table, MT_VT_CALL_PARAMETERS);
+    if (!put_parameters(&writer, slot, call))
+        return 0;
+    return mt_wire_finish(&writer);
+}
+
 size_t mt_wire_build_call(uint8_t *to, size_t room, const struct mt_wire_call *call)
 {
     uint8_t returns;
@@ -77,52 +143,87 @@ size_t mt_wire_build_call(uint8_t *to, size_t room, const struct mt_wire_call *c
     if (!has_type || call->n_params > MT_WIRE_MAX_PARAMETERS ||
         !mt_wire_return_number(call->returns, &returns))
         return 0;
-    enum mt_wire_layout layout = call->n_params > 0 ? MT_LAYOUT_CALL : MT_LAYOUT_CALL_BARE;
-    struct mt_wire_writer writer;
-    mt_wire_start(&writer, to, room);
-    size_t table = mt_wire_put_root(&writer, layout);
-    mt_wire_store_u8(&writer, mt_wire_field_of(layout, table, MT_VT_CALL_TYPE),
-                     (uint8_t)call->call_type);
-    mt_wire_store_u8(&writer, mt_wire_field_of(layout, table, MT_VT_CALL_RETURNS), returns);
-    mt_wire_put_text(&writer, mt_wire_field_of(layout, table, MT_VT_CALL_NAME), call->name);
-    size_t slot = mt_wire_field_of(layout, table, MT_VT_CALL_PARAMETERS);
-    if (call->n_params > 0 && !put_parameters(&writer, slot, call))
-        return 0;
-    return mt_wire_finish(&writer);
+    return call->n_params > 0 ? build_full_call(to, room, call, returns)
+                              : build_bare_call(to, room, call, returns);
 }
 
-/* Start a result; returns the slot of its value. */
-static size_t start_result(struct mt_wire_writer *writer, uint8_t *to, size_t room, uint8_t number)
+/* The words that stand before the elements of text or bytes, or before nothing. */
+static void store_form(uint8_t *to, const struct mt_wire_result_form *form)
 {
-    mt_wire_start(writer, to, room);
-    return put_union(writer, mt_wire_put_root(writer, MT_LAYOUT_UNION), number);
+    __builtin_memcpy(to, form->words, 40);
+    if (form->n_bytes >= 48)
+        __builtin_memcpy(to + 40, &form->words[10], 8);
+    if (form->n_bytes == 56)
+        __builtin_memcpy(to + 48, &form->words[12], 8);
 }
 
-/* Everything of a bytes result but the bytes, whose place is returned. */
-static size_t put_bytes_result(struct mt_wire_writer *writer, uint8_t *to, size_t room, size_t len)
+static size_t build_scalar_result(uint8_t *to, size_t room, const struct mt_wire_value *value)
 {
-    uint8_t number;
-    (void)mt_wire_return_number(MT_WIRE_BYTES, &number);
-    size_t table = put_child(writer, start_result(writer, to, room, number), MT_LAYOUT_SIZED);
-    mt_wire_store_u32(writer, mt_wire_field_of(MT_LAYOUT_SIZED, table, MT_VT_SIZED_SIZE),
-                      (uint32_t)len);
-    return mt_wire_put_room(writer, mt_wire_field_of(MT_LAYOUT_SIZED, table, MT_VT_SIZED_VALUE),
-                            len);
+    const struct mt_wire_result_form *form = &mt_wire_result_forms[value->type];
+    size_t len = padded(form->n_bytes, room);
+    if (len == 0 || to == NULL)
+        return len;
+    store_form(to, form);
+    if (value->type == MT_WIRE_BOOL)
+        to[sizeof(uint32_t) * MT_RESULT_SCALAR_4] = value->as.boolean;
+    else if (len == 48)
+        __builtin_memcpy(to + sizeof(uint32_t) * MT_RESULT_SCALAR_4, &value->as, 4);
+    else if (len == 56)
+        __builtin_memcpy(to + sizeof(uint32_t) * MT_RESULT_SCALAR_8, &value->as, 8);
+    return len;
+}
+
+static size_t build_text_result(uint8_t *to, size_t room, struct mt_wire_view text)
+{
+    const struct mt_wire_result_form *form = &mt_wire_result_forms[MT_WIRE_STR];
+    size_t len = text.len < MT_WIRE_MAX_BYTES ? padded(form->n_bytes + text.len + 1, room) : 0;
+    if (len == 0 || to == NULL)
+        return len;
+    store_padding(to, len);
+    store_form(to, form);
+    store_prefix(to, len);
+    store_word(to, MT_RESULT_TEXT_LEN, (uint32_t)text.len);
+    if (text.len > 0)
+        __builtin_memcpy(to + form->n_bytes, text.data, text.len);
+    return len;
+}
+
+/* All of a bytes result but the bytes and the padding. */
+static void store_bytes_head(uint8_t *to, size_t len, size_t bytes_len)
+{
+    store_form(to, &mt_wire_result_forms[MT_WIRE_BYTES]);
+    store_prefix(to, len);
+    store_word(to, MT_RESULT_BYTES_SIZE, (uint32_t)bytes_len);
+    store_word(to, MT_RESULT_BYTES_LEN, (uint32_t)bytes_len);
+}
+
+static size_t bytes_result_len(size_t room, size_t bytes_len)
+{
+    bool is_possible = bytes_len <= MT_WIRE_MAX_BYTES;
+    return is_possible ? padded(mt_wire_result_forms[MT_WIRE_BYTES].n_bytes + bytes_len, room) : 0;
+}
+
+static size_t build_bytes_result(uint8_t *to, size_t room, struct mt_wire_view bytes)
+{
+    size_t len = bytes_result_len(room, bytes.len);
+    if (len == 0 || to == NULL)
+        return len;
+    store_padding(to, len);
+    store_bytes_head(to, len, bytes.len);
+    if (bytes.len > 0)
+        __builtin_memcpy(to + mt_wire_result_forms[MT_WIRE_BYTES].n_bytes, bytes.data, bytes.len);
+    return len;
 }
 
 size_t mt_wire_build_result(uint8_t *to, size_t room, const struct mt_wire_value *value)
 {
-    uint8_t number;
-    if (!mt_wire_return_number(value->type, &number))
+    if ((unsigned)value->type > MT_WIRE_VOID)
         return 0;
-    struct mt_wire_writer writer;
-    if (value->type == MT_WIRE_BYTES) {
-        size_t at = put_bytes_result(&writer, to, room, value->as.view.len);
-        mt_wire_store(&writer, at, value->as.view.data, value->as.view.len);
-    } else {
-        put_value(&writer, start_result(&writer, to, room, number), value);
-    }
-    return mt_wire_finish(&writer);
+    if (value->type == MT_WIRE_STR)
+        return build_text_result(to, room, value->as.view);
+    if (value->type == MT_WIRE_BYTES)
+        return build_bytes_result(to, room, value->as.view);
+    return build_scalar_result(to, room, value);
 }
 
 size_t mt_wire_call_bytes(const struct mt_wire_call *call)
@@ -137,20 +238,24 @@ size_t mt_wire_result_bytes(const struct mt_wire_value *value)
 
 uint8_t *mt_wire_begin_bytes_result(uint8_t *to, size_t room, size_t *bytes_room)
 {
-    struct mt_wire_writer writer;
-    size_t at = put_bytes_result(&writer, NULL, room, 0);
-    if (mt_wire_finish(&writer) == 0)
+    size_t at = mt_wire_result_forms[MT_WIRE_BYTES].n_bytes;
+    if (bytes_result_len(room, 0) == 0)
         return NULL;
     /* The message is padded to 8 bytes, so that a part of the room may be of no use. */
-    *bytes_room = (writer.limit & ~(size_t)7) - at;
+    *bytes_room = (limit_of(room) & ~(size_t)7) - at;
     return to + at;
 }
 
 size_t mt_wire_end_bytes_result(uint8_t *to, size_t room, size_t len)
 {
-    struct mt_wire_writer writer;
-    (void)put_bytes_result(&writer, to, room, len);
-    return mt_wire_finish(&writer);
+    size_t at = mt_wire_result_forms[MT_WIRE_BYTES].n_bytes;
+    size_t message_len = bytes_result_len(room, len);
+    if (message_len == 0)
+        return 0;
+    store_bytes_head(to, message_len, len);
+    for (size_t padding = at + len; padding < message_len; padding++)
+        to[padding] = 0;
+    return message_len;
 }
 
 size_t mt_wire_build_error(uint8_t *to, size_t room, const struct mt_wire_error *error)

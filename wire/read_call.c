@@ -2,6 +2,7 @@
 /* Reading a FunctionCall. */
 #include "wire/read_value.h"
 #include "wire/schema.h"
+#include "wire/usual.h"
 
 static bool read_parameter(struct mt_wire_reader *reader, const struct mt_wire_vector *parameters,
                            size_t index, struct mt_wire_value *value)
@@ -53,8 +54,8 @@ static bool read_head(struct mt_wire_reader *reader, const struct mt_wire_table 
            mt_wire_refuse(reader, "expected_return_type", returns);
 }
 
-bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *call,
-                       struct mt_wire_fault *fault)
+bool mt_wire_read_any_call(const uint8_t *message, size_t len, struct mt_wire_call *call,
+                           struct mt_wire_fault *fault)
 {
     struct mt_wire_reader reader;
     struct mt_wire_table root;
@@ -67,4 +68,11 @@ bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *
                      offsetof(struct mt_wire_call, params) +
                          found.n_params * sizeof(found.params[0]));
     return true;
+}
+
+bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *call,
+                       struct mt_wire_fault *fault)
+{
+    return mt_wire_read_usual_call(message, len, call) ||
+           mt_wire_read_any_call(message, len, call, fault);
 }

@@ -2,6 +2,7 @@
 /* Reading a FunctionCallResult. */
 #include "wire/read_value.h"
 #include "wire/schema.h"
+#include "wire/usual.h"
 
 /* hlsizeprefixedbuffer tells its length twice; two answers are a lie. */
 static bool read_sized_bytes(struct mt_wire_reader *reader, size_t at, struct mt_wire_value *value)
@@ -16,8 +17,8 @@ static bool read_sized_bytes(struct mt_wire_reader *reader, size_t at, struct mt
     return size == value->as.view.len || mt_wire_refuse(reader, "size", size);
 }
 
-bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
-                         struct mt_wire_fault *fault)
+bool mt_wire_read_any_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
+                             struct mt_wire_fault *fault)
 {
     struct mt_wire_reader reader;
     struct mt_wire_table root;
@@ -38,4 +39,11 @@ bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_valu
     if (is_read)
         *value = found;
     return is_read;
+}
+
+bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
+                         struct mt_wire_fault *fault)
+{
+    return mt_wire_read_usual_result(message, len, value) ||
+           mt_wire_read_any_result(message, len, value, fault);
 }

@@ -8,6 +8,7 @@ set(MOTE_WIRE_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/read_result.c
     ${CMAKE_CURRENT_LIST_DIR}/read_value.c
     ${CMAKE_CURRENT_LIST_DIR}/types.c
+    ${CMAKE_CURRENT_LIST_DIR}/usual.c
     ${CMAKE_CURRENT_LIST_DIR}/utf8.c
     ${CMAKE_CURRENT_LIST_DIR}/verify.c
     ${CMAKE_CURRENT_LIST_DIR}/write.c)

@@ -111,6 +111,22 @@ static void test_utf8_refuses_what_rfc_3629_does(void **state)
         assert_false(is_valid(texts[i], strlen(texts[i])));
 }
 
+/* Texts are looked at in words: each byte of each length counts. */
+static void test_utf8_looks_at_every_byte(void **state)
+{
+    (void)state;
+    char text[40];
+    memset(text, 'a', sizeof(text));
+    for (size_t len = 1; len <= sizeof(text); len++) {
+        assert_true(is_valid(text, len));
+        for (size_t at = 0; at < len; at++) {
+            text[at] = '\x80';
+            assert_false(is_valid(text, len));
+            text[at] = 'a';
+        }
+    }
+}
+
 /* All code points, the surrogates apart, encoded here and judged there. */
 static void test_utf8_agrees_with_an_encoder_on_all_code_points(void **state)
 {
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_type_is_refused),
         cmocka_unit_test(test_utf8_accepts_the_first_and_last_of_every_length),
         cmocka_unit_test(test_utf8_refuses_what_rfc_3629_does),
+        cmocka_unit_test(test_utf8_looks_at_every_byte),
         cmocka_unit_test(test_utf8_agrees_with_an_encoder_on_all_code_points),
         cmocka_unit_test(test_no_bytes_hold_no_character),
     };

@@ -43,16 +43,39 @@ size_t mt_wire_utf8_char_bytes(const uint8_t *text, size_t len)
     return text[0] < 0x80 ? 1 : sequence_len(text, len);
 }
 
-/* How many bytes at the start of text are surely ASCII: a multiple of 8. */
+#define NOT_ASCII 0x8080808080808080u
+
+static uint64_t load_u64(const uint8_t *text)
+{
+    uint64_t value;
+    __builtin_memcpy(&value, text, sizeof(value));
+    return value;
+}
+
+static uint32_t load_u32(const uint8_t *text)
+{
+    uint32_t value;
+    __builtin_memcpy(&value, text, sizeof(value));
+    return value;
+}
+
+/* How many bytes at the start of text are surely ASCII: all, or a multiple of 8. What is left at
+ * the end is looked at together with bytes before it. */
 static size_t ascii_len(const uint8_t *text, size_t len)
 {
     size_t at = 0;
-    for (uint64_t word; len - at >= sizeof(word); at += sizeof(word)) {
-        __builtin_memcpy(&word, text + at, sizeof(word));
-        if ((word & 0x8080808080808080u) != 0)
-            break;
+    for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        if ((load_u64(text + at) & NOT_ASCII) != 0)
+            return at;
     }
-    return at;
+    uint64_t rest = 0;
+    if (len >= sizeof(uint64_t))
+        rest = load_u64(text + len - sizeof(uint64_t));
+    else if (len >= sizeof(uint32_t))
+        rest = load_u32(text) | load_u32(text + len - sizeof(uint32_t));
+    else if (len > 0)
+        rest = (uint64_t)(text[0] | text[len / 2] | text[len - 1]);
+    return (rest & NOT_ASCII) == 0 ? len : at;
 }
 
 bool mt_wire_utf8_is_valid(const uint8_t *text, size_t len)

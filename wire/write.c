@@ -15,13 +15,10 @@ struct layout {
 };
 
 static const struct layout layouts[MT_LAYOUT_COUNT] = {
-    [MT_LAYOUT_VOID] = {4, {4, 4}},
     [MT_LAYOUT_VALUE_4] = {4, {6, 8, 4}},
     [MT_LAYOUT_VALUE_8] = {8, {6, 16, 8}},
-    [MT_LAYOUT_SIZED] = {4, {8, 12, 4, 8}},
     [MT_LAYOUT_UNION] = {4, {8, 12, 8, 4}},
     [MT_LAYOUT_CALL] = {4, {12, 16, 4, 8, 12, 13}},
-    [MT_LAYOUT_CALL_BARE] = {4, {12, 12, 4, 0, 8, 9}},
     [MT_LAYOUT_ERROR] = {8, {8, 16, 8, 4}},
     [MT_LAYOUT_LOG] = {4, {16, 28, 4, 8, 24, 12, 16, 20}},
     [MT_LAYOUT_DEFINITION] = {4, {10, 16, 4, 8, 12}},

@@ -10,13 +10,10 @@
 
 /* The kinds of tables that builders write; tables of one kind share one vtable. */
 enum mt_wire_layout {
-    MT_LAYOUT_VOID,
     MT_LAYOUT_VALUE_4, /* one field of up to 4 bytes: also offsets, and HostFunctionDetails */
     MT_LAYOUT_VALUE_8,
-    MT_LAYOUT_SIZED,
     MT_LAYOUT_UNION,
     MT_LAYOUT_CALL,
-    MT_LAYOUT_CALL_BARE, /* no parameters */
     MT_LAYOUT_ERROR,
     MT_LAYOUT_LOG,
     MT_LAYOUT_DEFINITION,

@@ -62,7 +62,7 @@ void mt_dispatch_init(void)
 }
 
 /* name is text of the wire: NUL-terminated, and perhaps with NULs inside. */
-static const record *find(const struct mt_wire_view *name)
+static const record *search(const struct mt_wire_view *name)
 {
     size_t low = 0, high = n_functions;
     while (low < high) {
@@ -77,6 +77,22 @@ static const record *find(const struct mt_wire_view *name)
             low = middle + 1;
     }
     return NULL;
+}
+
+/* Most calls are of the function that was called last. */
+static const record *find(const struct mt_wire_view *name)
+{
+    static const record *latest;
+    static size_t latest_len;
+    if (latest != NULL && name->len == latest_len &&
+        memcmp(name->data, latest->name, latest_len) == 0)
+        return latest;
+    const record *function = search(name);
+    if (function != NULL) {
+        latest = function;
+        latest_len = name->len;
+    }
+    return function;
 }
 
 const char *mt_type_word(enum mt_wire_type type)
@@ -252,7 +268,8 @@ static void leave_result(const char *name, const moteg_value *result)
         value.as.view.data = copy;
     }
     mt_output_clear();
-    mt_records_flush_unless_fit(mt_wire_result_bytes(&value));
+    if (mt_records_wait())
+        mt_records_flush_unless_fit(mt_wire_result_bytes(&value));
     size_t room, len_bytes = 0;
     uint8_t *to = mt_output_room(&room);
     if (to != NULL)

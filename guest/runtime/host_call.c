@@ -55,15 +55,15 @@ static void send_call(uint16_t port, const char *name, moteg_type returns, const
     if (n_args > MOTEG_MAX_PARAMETERS)
         moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "call of host function %s has %zu arguments", name,
                    n_args);
-    struct mt_wire_call call = {
-        .name = {(const uint8_t *)name, strlen(name)},
-        .call_type = MT_WIRE_CALL_HOST,
-        .returns = (enum mt_wire_type)returns,
-        .n_params = n_args,
-    };
+    struct mt_wire_call call;
+    call.name = (struct mt_wire_view){(const uint8_t *)name, strlen(name)};
+    call.call_type = MT_WIRE_CALL_HOST;
+    call.returns = (enum mt_wire_type)returns;
+    call.n_params = n_args;
     for (size_t i = 0; i < n_args; i++)
         call.params[i] = mt_value_to_wire(&args[i], "argument of host function", name);
-    mt_records_flush_unless_fit(mt_wire_call_bytes(&call));
+    if (mt_records_wait())
+        mt_records_flush_unless_fit(mt_wire_call_bytes(&call));
     uint64_t mark = mt_output_mark();
     push_call(&call, name);
     mt_out(port, mt_records_push());

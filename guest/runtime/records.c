@@ -151,8 +151,15 @@ static bool fit_above(size_t len_bytes)
     return mt_output_room(&room) != NULL && len_bytes <= room && needed <= room - len_bytes;
 }
 
+bool mt_records_wait(void)
+{
+    return n_printed != 0 || n_staged != 0;
+}
+
 uint8_t mt_records_push(void)
 {
+    if (!mt_records_wait())
+        return 0;
     stage_printed(n_printed);
     if (!fit_above(0))
         flush_staged();

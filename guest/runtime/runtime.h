@@ -43,6 +43,8 @@ bool mt_output_finish_reserved(const uint8_t *data, size_t len_bytes);
 
 /* Set what the host wants to see: 0 (nothing) to 5 (all). */
 void mt_records_init(uint64_t max_log_level);
+/* Whether there are any: a message's size is asked for only then. */
+bool mt_records_wait(void);
 /* Move all records to the output buffer, on top. Returns how many there are now. */
 uint8_t mt_records_push(void);
 /* Send all records by an exit of their own. */

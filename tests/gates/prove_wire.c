@@ -5,7 +5,7 @@
  * the readers load numbers, replaced by prove_copy(). A page that cannot be read follows the
  * message, and catches what reads bytes in another way. */
 #include "tests/gates/prove.h"
-#include "wire/verify.h"
+#include "wire/usual.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -122,9 +122,45 @@ static void check_value(const struct mt_wire_value *value)
         check_view(&value->as.view, value->type == MT_WIRE_STR);
 }
 
+static bool is_same_view(struct mt_wire_view a, struct mt_wire_view b)
+{
+    return a.data == b.data && a.len == b.len;
+}
+
+/* What is laid out as our own messages are is read by comparing; what follows everything must read
+ * the same. */
+static void check_usual_call(void)
+{
+    struct mt_wire_fault fault;
+    struct mt_wire_call usual, any;
+    if (!mt_wire_read_usual_call(message, len, &usual))
+        return;
+    PROVE(mt_wire_read_any_call(message, len, &any, &fault));
+    PROVE(is_same_view(usual.name, any.name) && usual.call_type == any.call_type &&
+          usual.returns == any.returns && usual.n_params == 0 && any.n_params == 0);
+}
+
+static void check_usual_result(void)
+{
+    struct mt_wire_fault fault;
+    struct mt_wire_value usual = {0}, any = {0};
+    if (!mt_wire_read_usual_result(message, len, &usual))
+        return;
+    PROVE(mt_wire_read_any_result(message, len, &any, &fault) && usual.type == any.type);
+    if (any.type == MT_WIRE_STR || any.type == MT_WIRE_BYTES)
+        PROVE(is_same_view(usual.as.view, any.as.view));
+    else if (any.type == MT_WIRE_BOOL)
+        PROVE(usual.as.boolean == any.as.boolean);
+    else if (any.type == MT_WIRE_I64 || any.type == MT_WIRE_U64 || any.type == MT_WIRE_F64)
+        PROVE(usual.as.u64 == any.as.u64);
+    else if (any.type != MT_WIRE_VOID)
+        PROVE(usual.as.u32 == any.as.u32);
+}
+
 static bool read_call(struct mt_wire_fault *fault)
 {
     struct mt_wire_call call;
+    check_usual_call();
     if (!mt_wire_read_call(message, len, &call, fault))
         return false;
     check_view(&call.name, true);
@@ -138,6 +174,7 @@ static bool read_call(struct mt_wire_fault *fault)
 static bool read_result(struct mt_wire_fault *fault)
 {
     struct mt_wire_value value;
+    check_usual_result();
     if (!mt_wire_read_result(message, len, &value, fault))
         return false;
     check_value(&value);
@@ -198,9 +235,40 @@ static size_t build_call(uint8_t *to, size_t room)
     return mt_wire_build_call(to, room, &call);
 }
 
+static size_t build_bare_call(uint8_t *to, size_t room)
+{
+    const struct mt_wire_call call = {
+        .name = a_name, .call_type = MT_WIRE_CALL_HOST, .returns = MT_WIRE_BYTES};
+    return mt_wire_build_call(to, room, &call);
+}
+
 static size_t build_result(uint8_t *to, size_t room)
 {
     const struct mt_wire_value value = {.type = MT_WIRE_BYTES, .as.view = a_name};
+    return mt_wire_build_result(to, room, &value);
+}
+
+static size_t build_text(uint8_t *to, size_t room)
+{
+    const struct mt_wire_value value = {.type = MT_WIRE_STR, .as.view = a_name};
+    return mt_wire_build_result(to, room, &value);
+}
+
+static size_t build_number(uint8_t *to, size_t room)
+{
+    const struct mt_wire_value value = {.type = MT_WIRE_I32, .as.i32 = 5};
+    return mt_wire_build_result(to, room, &value);
+}
+
+static size_t build_wide_number(uint8_t *to, size_t room)
+{
+    const struct mt_wire_value value = {.type = MT_WIRE_U64, .as.u64 = 5};
+    return mt_wire_build_result(to, room, &value);
+}
+
+static size_t build_nothing(uint8_t *to, size_t room)
+{
+    const struct mt_wire_value value = {.type = MT_WIRE_VOID};
     return mt_wire_build_result(to, room, &value);
 }
 
@@ -295,7 +363,12 @@ int main(void)
         size_t (*build)(uint8_t *to, size_t room);
     } readers[] = {
         {"calls", read_call, 28, build_call},
+        {"calls without parameters", read_call, 0, build_bare_call},
         {"results", read_result, 24, build_result},
+        {"results of text", read_result, 0, build_text},
+        {"results of 4 bytes", read_result, 0, build_number},
+        {"results of 8 bytes", read_result, 0, build_wide_number},
+        {"results of nothing", read_result, 0, build_nothing},
         {"errors", read_error, 26, build_error},
         {"log records", read_log, 28, build_log},
         {"definitions", read_definitions, 26, build_definitions},

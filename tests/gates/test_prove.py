@@ -27,6 +27,8 @@ BREAKS = [
     ("pe_relocations", "host/image/pe_relocate.c", "value > walk->image->memory_bytes", "false"),
     ("messages", "wire/verify.c", "len <= reader->len - at", "len <= reader->len - at + 1"),
     ("messages", "wire/verify.c", "reader->len > len || ", ""),
+    ("messages", "wire/usual.c", "padded <= len && ", "len > 0 && "),
+    ("messages", "wire/usual.c", "message[at + n] == 0 && ", ""),
     ("messages", "wire/verify.c", "!is_inside(reader, end, 1) || ", ""),
 ]
 
