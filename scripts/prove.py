@@ -64,7 +64,7 @@ PROOFS = [
         "a guest that changes memory between any two reads, as any number from each; every size of "
         "the buffers up to 48 and 64 bytes, up to 3 elements, any length of message",
         ["tests/gates/prove_buffers.c", "tests/gates/prove_fail.c", "host/memory/buffers.c"],
-        [],
+        ["-include", "tests/gates/prove_guest_memory.h"],
     ),
     Proof(
         "layout",
@@ -99,7 +99,8 @@ PROOFS = [
         "messages",
         "wire/: a reader looks at no byte outside of its message, and what it accepts points inside",
         "messages of up to 24 to 28 bytes, each number that is read being any up to the length or "
-        "one that wraps; valid messages with any two of their 16-bit halves changed so",
+        "one that wraps; valid messages with any two of their 16-bit halves changed so, cut ones "
+        "with any one; what is laid out as ours reads like any other layout",
         ["tests/gates/prove_wire.c", *WIRE],
         ["-include", "tests/gates/prove_copy.h"],
     ),

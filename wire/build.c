@@ -67,6 +67,12 @@ static bool put_parameters(struct mt_wire_writer *writer, size_t slot,
     return true;
 }
 
+/* mt_wire_return_number() of a type that is one. */
+static uint8_t return_number(enum mt_wire_type type)
+{
+    return (uint8_t)(type < MT_WIRE_BYTES ? type : MT_WIRE_BYTES + MT_WIRE_VOID - type);
+}
+
 /* How much of the room a message may use. */
 static size_t limit_of(size_t room)
 {
@@ -120,8 +126,9 @@ static size_t build_bare_call(uint8_t *to, size_t room, const struct mt_wire_cal
     return len;
 }
 
-static size_t build_full_call(uint8_t *to, size_t room, const struct mt_wire_call *call,
-                              uint8_t returns)
+/* Not inlined: what it keeps would be saved for calls without parameters, too. */
+__attribute__((noinline)) static size_t
+build_full_call(uint8_t *to, size_t room, const struct mt_wire_call *call, uint8_t returns)
 {
     struct mt_wire_writer writer;
     mt_wire_start(&writer, to, room);
@@ -138,13 +145,18 @@ static size_t build_full_call(uint8_t *to, size_t room, const struct mt_wire_cal
 
 size_t mt_wire_build_call(uint8_t *to, size_t room, const struct mt_wire_call *call)
 {
-    uint8_t returns;
     bool has_type = call->call_type == MT_WIRE_CALL_GUEST || call->call_type == MT_WIRE_CALL_HOST;
     if (!has_type || call->n_params > MT_WIRE_MAX_PARAMETERS ||
-        !mt_wire_return_number(call->returns, &returns))
+        (unsigned)call->returns > MT_WIRE_VOID)
         return 0;
+    uint8_t returns = return_number(call->returns);
     return call->n_params > 0 ? build_full_call(to, room, call, returns)
                               : build_bare_call(to, room, call, returns);
+}
+
+static const struct mt_wire_result_form *form_of(enum mt_wire_type type)
+{
+    return &mt_wire_result_forms[return_number(type)];
 }
 
 /* The words that stand before the elements of text or bytes, or before nothing. */
@@ -159,7 +171,7 @@ static void store_form(uint8_t *to, const struct mt_wire_result_form *form)
 
 static size_t build_scalar_result(uint8_t *to, size_t room, const struct mt_wire_value *value)
 {
-    const struct mt_wire_result_form *form = &mt_wire_result_forms[value->type];
+    const struct mt_wire_result_form *form = form_of(value->type);
     size_t len = padded(form->n_bytes, room);
     if (len == 0 || to == NULL)
         return len;
@@ -175,7 +187,7 @@ static size_t build_scalar_result(uint8_t *to, size_t room, const struct mt_wire
 
 static size_t build_text_result(uint8_t *to, size_t room, struct mt_wire_view text)
 {
-    const struct mt_wire_result_form *form = &mt_wire_result_forms[MT_WIRE_STR];
+    const struct mt_wire_result_form *form = form_of(MT_WIRE_STR);
     size_t len = text.len < MT_WIRE_MAX_BYTES ? padded(form->n_bytes + text.len + 1, room) : 0;
     if (len == 0 || to == NULL)
         return len;
@@ -191,7 +203,7 @@ static size_t build_text_result(uint8_t *to, size_t room, struct mt_wire_view te
 /* All of a bytes result but the bytes and the padding. */
 static void store_bytes_head(uint8_t *to, size_t len, size_t bytes_len)
 {
-    store_form(to, &mt_wire_result_forms[MT_WIRE_BYTES]);
+    store_form(to, form_of(MT_WIRE_BYTES));
     store_prefix(to, len);
     store_word(to, MT_RESULT_BYTES_SIZE, (uint32_t)bytes_len);
     store_word(to, MT_RESULT_BYTES_LEN, (uint32_t)bytes_len);
@@ -200,7 +212,7 @@ static void store_bytes_head(uint8_t *to, size_t len, size_t bytes_len)
 static size_t bytes_result_len(size_t room, size_t bytes_len)
 {
     bool is_possible = bytes_len <= MT_WIRE_MAX_BYTES;
-    return is_possible ? padded(mt_wire_result_forms[MT_WIRE_BYTES].n_bytes + bytes_len, room) : 0;
+    return is_possible ? padded(form_of(MT_WIRE_BYTES)->n_bytes + bytes_len, room) : 0;
 }
 
 static size_t build_bytes_result(uint8_t *to, size_t room, struct mt_wire_view bytes)
@@ -211,7 +223,7 @@ static size_t build_bytes_result(uint8_t *to, size_t room, struct mt_wire_view b
     store_padding(to, len);
     store_bytes_head(to, len, bytes.len);
     if (bytes.len > 0)
-        __builtin_memcpy(to + mt_wire_result_forms[MT_WIRE_BYTES].n_bytes, bytes.data, bytes.len);
+        __builtin_memcpy(to + form_of(MT_WIRE_BYTES)->n_bytes, bytes.data, bytes.len);
     return len;
 }
 
@@ -238,7 +250,7 @@ size_t mt_wire_result_bytes(const struct mt_wire_value *value)
 
 uint8_t *mt_wire_begin_bytes_result(uint8_t *to, size_t room, size_t *bytes_room)
 {
-    size_t at = mt_wire_result_forms[MT_WIRE_BYTES].n_bytes;
+    size_t at = form_of(MT_WIRE_BYTES)->n_bytes;
     if (bytes_result_len(room, 0) == 0)
         return NULL;
     /* The message is padded to 8 bytes, so that a part of the room may be of no use. */
@@ -248,7 +260,7 @@ uint8_t *mt_wire_begin_bytes_result(uint8_t *to, size_t room, size_t *bytes_room
 
 size_t mt_wire_end_bytes_result(uint8_t *to, size_t room, size_t len)
 {
-    size_t at = mt_wire_result_forms[MT_WIRE_BYTES].n_bytes;
+    size_t at = form_of(MT_WIRE_BYTES)->n_bytes;
     size_t message_len = bytes_result_len(room, len);
     if (message_len == 0)
         return 0;

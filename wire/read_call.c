@@ -69,10 +69,3 @@ bool mt_wire_read_any_call(const uint8_t *message, size_t len, struct mt_wire_ca
                          found.n_params * sizeof(found.params[0]));
     return true;
 }
-
-bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *call,
-                       struct mt_wire_fault *fault)
-{
-    return mt_wire_read_usual_call(message, len, call) ||
-           mt_wire_read_any_call(message, len, call, fault);
-}

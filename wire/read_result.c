@@ -40,10 +40,3 @@ bool mt_wire_read_any_result(const uint8_t *message, size_t len, struct mt_wire_
         *value = found;
     return is_read;
 }
-
-bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
-                         struct mt_wire_fault *fault)
-{
-    return mt_wire_read_usual_result(message, len, value) ||
-           mt_wire_read_any_result(message, len, value, fault);
-}

@@ -27,8 +27,11 @@ enum {
 struct mt_wire_result_form {
     uint32_t words[MT_RESULT_WORDS];
     uint32_t n_bytes; /* of the words that are there: 40, 48 or 56 */
+    enum mt_wire_type type;
 };
-extern const struct mt_wire_result_form mt_wire_result_forms[MT_WIRE_VOID + 1];
+/* By the schema's number of the type. */
+#define MT_WIRE_RESULT_FORMS 10u
+extern const struct mt_wire_result_form mt_wire_result_forms[MT_WIRE_RESULT_FORMS];
 
 /* The beginning of a call up to the text of its name, without parameters and with. */
 enum {

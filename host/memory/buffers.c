@@ -182,26 +182,30 @@ struct source {
     uint64_t room_bytes;
 };
 
-/* Copy a message as long as its size prefix says. The prefix is fetched once, into the copy. */
-static mote_status copy_message(const struct mt_buffers *buffers, const struct source *source,
-                                const mote_allocator *allocator, struct mt_copy *copy,
-                                size_t *len_bytes, mote_error *err)
+/* Fetch the size prefix of a message, once. */
+static mote_status fetch_prefix(const struct mt_buffers *buffers, const struct source *source,
+                                uint32_t *prefix, mote_error *err)
 {
-    uint32_t prefix = 0;
-    bool is_there = mt_guest_read(&buffers->window, mt_gva(source->at), &prefix, sizeof(prefix));
-    uint64_t message_bytes = (uint64_t)prefix + SIZE_PREFIX_BYTES;
-    if (!is_there || message_bytes > source->room_bytes)
-        return mt_fail_protocol(err, source->buffer, "size prefix", prefix,
-                                "%s buffer: size prefix 0x%" PRIx32
-                                " passes the end of its element",
-                                source->buffer, prefix);
-    mote_status status = make_room(copy, allocator, message_bytes, err);
+    *prefix = 0;
+    bool is_there = mt_guest_read(&buffers->window, mt_gva(source->at), prefix, sizeof(*prefix));
+    if (is_there && (uint64_t)*prefix + SIZE_PREFIX_BYTES <= source->room_bytes)
+        return MOTE_OK;
+    return mt_fail_protocol(err, source->buffer, "size prefix", *prefix,
+                            "%s buffer: size prefix 0x%" PRIx32 " passes the end of its element",
+                            source->buffer, *prefix);
+}
+
+/* Copy a message as long as its size prefix says, which is not fetched again. */
+static mote_status copy_message(const struct mt_buffers *buffers, const struct source *source,
+                                uint32_t prefix, const mote_allocator *allocator,
+                                struct mt_copy *copy, mote_error *err)
+{
+    mote_status status = make_room(copy, allocator, (uint64_t)prefix + SIZE_PREFIX_BYTES, err);
     if (status != MOTE_OK)
         return status;
     memcpy(copy->data, &prefix, sizeof(prefix));
     mt_guest_read(&buffers->window, mt_gva(source->at + SIZE_PREFIX_BYTES),
                   copy->data + SIZE_PREFIX_BYTES, prefix);
-    *len_bytes = message_bytes;
     return MOTE_OK;
 }
 
@@ -211,16 +215,25 @@ mote_status mt_buffers_copy(const struct mt_buffers *buffers, const struct mt_el
 {
     const struct source source = {"output", buffers->output + element->start,
                                   element->end - element->start};
-    return copy_message(buffers, &source, allocator, copy, len_bytes, err);
+    uint32_t prefix;
+    mote_status status = fetch_prefix(buffers, &source, &prefix, err);
+    if (status == MOTE_OK)
+        status = copy_message(buffers, &source, prefix, allocator, copy, err);
+    if (status == MOTE_OK)
+        *len_bytes = (size_t)prefix + SIZE_PREFIX_BYTES;
+    return status;
 }
 
 mote_status mt_buffers_copy_error(const struct mt_buffers *buffers, const mote_allocator *allocator,
                                   struct mt_copy *copy, size_t *len_bytes, mote_error *err)
 {
     const struct source source = {"error", buffers->guest_error, buffers->guest_error_bytes};
-    mote_status status = copy_message(buffers, &source, allocator, copy, len_bytes, err);
-    if (status == MOTE_OK && *len_bytes == SIZE_PREFIX_BYTES)
-        *len_bytes = 0;
+    uint32_t prefix;
+    mote_status status = fetch_prefix(buffers, &source, &prefix, err);
+    if (status == MOTE_OK && prefix != 0)
+        status = copy_message(buffers, &source, prefix, allocator, copy, err);
+    if (status == MOTE_OK)
+        *len_bytes = prefix != 0 ? (size_t)prefix + SIZE_PREFIX_BYTES : 0;
     return status;
 }
 

@@ -3,16 +3,7 @@
 #include "host/memory/guest_memory.h"
 
 #include "abi/memory_map.h"
-#include "host/base/checked.h"
 #include <string.h>
-
-static uint8_t *host_of(const struct mt_window *window, struct mt_gva at, uint64_t len_bytes)
-{
-    if (at.value < window->start)
-        return NULL;
-    uint64_t offset = at.value - window->start;
-    return mt_range_ok(offset, len_bytes, window->len_bytes) ? window->host + offset : NULL;
-}
 
 /* The compiler must not read guest memory a second time in place of the copy. */
 static void keep_copy(void)
@@ -22,7 +13,7 @@ static void keep_copy(void)
 
 bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to, uint64_t len_bytes)
 {
-    const uint8_t *host = host_of(window, from, len_bytes);
+    const uint8_t *host = mt_guest_host_of(window, from, len_bytes);
     if (host == NULL)
         return false;
     memcpy(to, host, len_bytes);
@@ -32,7 +23,7 @@ bool mt_guest_read(const struct mt_window *window, struct mt_gva from, void *to,
 
 bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint64_t *value)
 {
-    const uint8_t *host = host_of(window, from, sizeof(*value));
+    const uint8_t *host = mt_guest_host_of(window, from, sizeof(*value));
     if (host == NULL)
         return false;
     memcpy(value, host, sizeof(*value));
@@ -43,7 +34,7 @@ bool mt_guest_read_u64(const struct mt_window *window, struct mt_gva from, uint6
 bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void *from,
                     uint64_t len_bytes)
 {
-    uint8_t *host = host_of(window, to, len_bytes);
+    uint8_t *host = mt_guest_host_of(window, to, len_bytes);
     if (host == NULL)
         return false;
     if (len_bytes > 0)
@@ -53,20 +44,9 @@ bool mt_guest_write(const struct mt_window *window, struct mt_gva to, const void
     return true;
 }
 
-bool mt_guest_write_u64(const struct mt_window *window, struct mt_gva to, uint64_t value)
-{
-    uint8_t *host = host_of(window, to, sizeof(value));
-    if (host == NULL)
-        return false;
-    memcpy(host, &value, sizeof(value));
-    if (window->written != NULL)
-        mt_guest_built(window, to, sizeof(value));
-    return true;
-}
-
 uint8_t *mt_guest_build_at(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)
 {
-    return host_of(window, to, len_bytes);
+    return mt_guest_host_of(window, to, len_bytes);
 }
 
 void mt_guest_built(const struct mt_window *window, struct mt_gva to, uint64_t len_bytes)

@@ -194,10 +194,10 @@ static mote_status bad_argument(const mote_value *arg, size_t i, mote_error *err
     return mt_value_to_wire(arg, false, what, &ignored, err);
 }
 
-static mote_status make_call(const char *function, const mote_value *args, size_t n_args,
+static mote_status make_call(struct mt_wire_view name, const mote_value *args, size_t n_args,
                              mote_type returns, struct mt_wire_call *call, mote_error *err)
 {
-    call->name = (struct mt_wire_view){(const uint8_t *)function, strlen(function)};
+    call->name = name;
     call->call_type = MT_WIRE_CALL_GUEST;
     call->returns = (enum mt_wire_type)returns;
     call->n_params = n_args;
@@ -206,6 +206,24 @@ static mote_status make_call(const char *function, const mote_value *args, size_
             return bad_argument(&args[i], i, err);
     }
     return MOTE_OK;
+}
+
+/* The function in the guest's table, and how long its name is. Most calls are of the function that
+ * was called last. */
+static const mote_function *find_function(mote_sandbox *sandbox, const char *name,
+                                          size_t *name_bytes)
+{
+    if (sandbox->latest != NULL && strcmp(sandbox->latest->name, name) == 0) {
+        *name_bytes = sandbox->latest_name_bytes;
+        return sandbox->latest;
+    }
+    const mote_function *found = mt_image_function_named(&sandbox->image->parsed, name);
+    *name_bytes = strlen(name);
+    if (found != NULL) {
+        sandbox->latest = found;
+        sandbox->latest_name_bytes = *name_bytes;
+    }
+    return found;
 }
 
 /* A mote guest waits behind its `out`; a guest of 0.1 is entered anew. */
@@ -222,10 +240,12 @@ static mote_status prepare_call(mote_sandbox *sandbox, const char *function, con
                                 size_t n_args, mote_type asked, mote_type *returns, mote_error *err)
 {
     struct mt_wire_call call;
-    mote_status status =
-        mt_check_call(&sandbox->image->parsed, function, args, n_args, asked, returns, err);
+    struct mt_wire_view name = {.data = (const uint8_t *)function};
+    const mote_function *found = find_function(sandbox, function, &name.len);
+    mote_status status = mt_check_call_of(&sandbox->image->parsed, found, function, args, n_args,
+                                          asked, returns, err);
     if (status == MOTE_OK)
-        status = make_call(function, args, n_args, *returns, &call, err);
+        status = make_call(name, args, n_args, *returns, &call, err);
     if (status != MOTE_OK)
         return status;
     mt_buffers_reset(&sandbox->buffers);

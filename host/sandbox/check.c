@@ -144,24 +144,32 @@ static mote_status guest_says(const mote_function *function, uint64_t code, cons
     return status;
 }
 
+static mote_status wrong_number(const mote_function *function, size_t n_args, mote_error *err)
+{
+    char message[MOTE_ERROR_TEXT_BYTES];
+    snprintf(message, sizeof(message), "Called function %s with %zu parameters but it takes %zu.",
+             function->name, n_args, function->n_params);
+    return guest_says(function, MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS, message, err);
+}
+
+static mote_status wrong_type(const mote_function *function, size_t i, mote_type got,
+                              mote_error *err)
+{
+    char message[MOTE_ERROR_TEXT_BYTES];
+    snprintf(message, sizeof(message),
+             "Expected parameter type %s for parameter index %zu of function %s but got %s.",
+             mt_record_type_name(function->params[i]), i, function->name, mt_record_type_name(got));
+    return guest_says(function, MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH, message, err);
+}
+
 static mote_status check_arguments(const mote_function *function, const mote_value *args,
                                    size_t n_args, mote_error *err)
 {
-    char message[MOTE_ERROR_TEXT_BYTES];
-    if (n_args != function->n_params) {
-        snprintf(message, sizeof(message),
-                 "Called function %s with %zu parameters but it takes %zu.", function->name, n_args,
-                 function->n_params);
-        return guest_says(function, MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS, message, err);
-    }
+    if (n_args != function->n_params)
+        return wrong_number(function, n_args, err);
     for (size_t i = 0; i < n_args; i++) {
-        if (args[i].type == function->params[i])
-            continue;
-        snprintf(message, sizeof(message),
-                 "Expected parameter type %s for parameter index %zu of function %s but got %s.",
-                 mt_record_type_name(function->params[i]), i, function->name,
-                 mt_record_type_name(args[i].type));
-        return guest_says(function, MT_GUEST_CODE_PARAMETER_TYPE_MISMATCH, message, err);
+        if (args[i].type != function->params[i])
+            return wrong_type(function, i, args[i].type, err);
     }
     return MOTE_OK;
 }
@@ -184,12 +192,12 @@ static mote_status check_without_table(const struct mt_image *image, mote_type a
     return MOTE_OK;
 }
 
-mote_status mt_check_call(const struct mt_image *image, const char *name, const mote_value *args,
-                          size_t n_args, mote_type asked, mote_type *returns, mote_error *err)
+mote_status mt_check_call_of(const struct mt_image *image, const mote_function *function,
+                             const char *name, const mote_value *args, size_t n_args,
+                             mote_type asked, mote_type *returns, mote_error *err)
 {
     if (image->facts.abi == MOTE_ABI_HYPERLIGHT_0_1)
         return check_without_table(image, asked, returns, err);
-    const mote_function *function = mt_image_function_named(image, name);
     if (function == NULL && image->facts.has_other_functions)
         return check_without_table(image, asked, returns, err);
     if (function == NULL)
@@ -201,6 +209,13 @@ mote_status mt_check_call(const struct mt_image *image, const char *name, const 
         return wrong_result(function, asked, err);
     *returns = function->returns;
     return MOTE_OK;
+}
+
+mote_status mt_check_call(const struct mt_image *image, const char *name, const mote_value *args,
+                          size_t n_args, mote_type asked, mote_type *returns, mote_error *err)
+{
+    const mote_function *function = mt_image_function_named(image, name);
+    return mt_check_call_of(image, function, name, args, n_args, asked, returns, err);
 }
 
 mote_status mt_check_words(const char *function, const mote_value *args, size_t n_args,

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 
-enum { IDLE, CLAIMED, RUNNING, KICKING, KICKED };
-
 static bool exchange(struct mt_guard *guard, unsigned from, unsigned to)
 {
     return atomic_compare_exchange_strong(&guard->word, &from, to);
@@ -17,7 +15,7 @@ static _Thread_local char this_thread __attribute__((tls_model("initial-exec")))
 
 bool mt_guard_claim(struct mt_guard *guard)
 {
-    if (!exchange(guard, IDLE, CLAIMED))
+    if (!exchange(guard, MT_GUARD_IDLE, MT_GUARD_CLAIMED))
         return false;
     atomic_store_explicit(&guard->owner, &this_thread, memory_order_relaxed);
     return true;
@@ -33,38 +31,28 @@ bool mt_guard_is_mine(const struct mt_guard *guard)
 void mt_guard_release(struct mt_guard *guard)
 {
     atomic_store_explicit(&guard->owner, NULL, memory_order_relaxed);
-    atomic_store(&guard->word, IDLE);
-}
-
-void mt_guard_start(struct mt_guard *guard)
-{
-    atomic_store(&guard->word, RUNNING);
+    atomic_store(&guard->word, MT_GUARD_IDLE);
 }
 
 void mt_guard_end(struct mt_guard *guard)
 {
-    while (!exchange(guard, RUNNING, CLAIMED) && !exchange(guard, KICKED, CLAIMED))
+    while (!exchange(guard, MT_GUARD_RUNNING, MT_GUARD_CLAIMED) &&
+           !exchange(guard, MT_GUARD_KICKED, MT_GUARD_CLAIMED))
         sched_yield();
-}
-
-bool mt_guard_is_cancelled(const struct mt_guard *guard)
-{
-    unsigned word = atomic_load_explicit(&guard->word, memory_order_acquire);
-    return word == KICKING || word == KICKED;
 }
 
 bool mt_guard_is_idle(const struct mt_guard *guard)
 {
-    return atomic_load(&guard->word) == IDLE;
+    return atomic_load(&guard->word) == MT_GUARD_IDLE;
 }
 
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
                      struct mt_machine *machine)
 {
-    if (!exchange(guard, RUNNING, KICKING))
+    if (!exchange(guard, MT_GUARD_RUNNING, MT_GUARD_KICKING))
         return;
     int before = errno;
     driver->kick(machine);
     errno = before; /* the interrupted code's, where a signal handler cancels */
-    atomic_store(&guard->word, KICKED);
+    atomic_store(&guard->word, MT_GUARD_KICKED);
 }

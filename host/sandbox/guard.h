@@ -18,6 +18,8 @@
 #include "host/driver/driver.h"
 #include <stdatomic.h>
 
+enum { MT_GUARD_IDLE, MT_GUARD_CLAIMED, MT_GUARD_RUNNING, MT_GUARD_KICKING, MT_GUARD_KICKED };
+
 struct mt_guard {
     _Atomic unsigned word;
     _Atomic(const void *) owner; /* stands for the thread inside; NULL for none */
@@ -30,10 +32,17 @@ void mt_guard_release(struct mt_guard *guard);
 /* Whether it is the calling thread that is inside: a host function or callback came back. */
 bool mt_guard_is_mine(const struct mt_guard *guard);
 /* From here on cancels count. */
-void mt_guard_start(struct mt_guard *guard);
+static inline void mt_guard_start(struct mt_guard *guard)
+{
+    atomic_store(&guard->word, MT_GUARD_RUNNING);
+}
 /* The run is over, and cancels count no more: waits for one that is being delivered. */
 void mt_guard_end(struct mt_guard *guard);
-bool mt_guard_is_cancelled(const struct mt_guard *guard);
+static inline bool mt_guard_is_cancelled(const struct mt_guard *guard)
+{
+    unsigned word = atomic_load_explicit(&guard->word, memory_order_acquire);
+    return word == MT_GUARD_KICKING || word == MT_GUARD_KICKED;
+}
 bool mt_guard_is_idle(const struct mt_guard *guard);
 /* Cancel what is running, if anything is. Any thread; async-signal-safe. */
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,

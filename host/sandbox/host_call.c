@@ -124,14 +124,13 @@ static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *f
                               const mote_value *result, mote_error *err)
 {
     struct mt_wire_value wire;
-    char what[MOTE_ERROR_NAME_BYTES + 32];
-    snprintf(what, sizeof(what), "result of host function %s", function->name);
     if (result->type != function->returns)
-        return mt_fail(err, MOTE_E_HOST_FUNCTION, "%s is %s and got %s", what,
-                       mote_type_name(function->returns), mote_type_name(result->type));
-    mote_status status = mt_value_to_wire(result, true, what, &wire, NULL);
-    if (status != MOTE_OK)
-        return mt_fail(err, MOTE_E_HOST_FUNCTION, "%s is not valid", what);
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is %s and got %s",
+                       function->name, mote_type_name(function->returns),
+                       mote_type_name(result->type));
+    if (mt_value_to_wire(result, true, "", &wire, NULL) != MOTE_OK)
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is not valid",
+                       function->name);
     return mt_buffers_put_result(&sandbox->buffers, &wire, err);
 }
 
@@ -164,8 +163,8 @@ static mote_status admit(const mote_sandbox *sandbox, const struct mt_wire_call 
     if (*function == NULL)
         return unknown(name, call->name.len, "is not registered", err);
     bool is_init = atomic_load(&sandbox->state) == MOTE_SANDBOX_CREATED;
-    bool is_print = strcmp((*function)->name, MT_HOST_PRINT_NAME) == 0;
-    if (is_init && !is_print && !sandbox->settings.host_calls_in_init)
+    if (is_init && !sandbox->settings.host_calls_in_init &&
+        strcmp((*function)->name, MT_HOST_PRINT_NAME) != 0)
         return unknown(name, call->name.len, "is not answered while the guest initialises", err);
     return take_arguments(*function, call, args, err);
 }

@@ -32,17 +32,19 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
     if (sandbox->settings.span != NULL)
         mt_observe_begin(sandbox, kind, function);
     uint64_t now = mt_clock_ns();
-    *run = (struct mt_run){
-        .sandbox = sandbox,
-        .kind = kind,
-        .phase = kind == MOTE_SPAN_CALL ? "call" : "init",
-        .function = function,
-        .limit_us = limit_us,
-        .done_state = MOTE_SANDBOX_READY,
-        .started_ns = now,
-        .deadline_ns = now + limit_us * NS_PER_US,
-    };
+    /* One by one: what a compiler makes of a list clears them all first. */
+    run->sandbox = sandbox;
+    run->kind = kind;
+    run->phase = kind == MOTE_SPAN_CALL ? "call" : "init";
+    run->function = function;
+    run->done_state = MOTE_SANDBOX_READY;
+    run->limit_us = limit_us;
+    run->started_ns = now;
+    run->deadline_ns = now + limit_us * NS_PER_US;
     run->wall_deadline_ns = run->deadline_ns;
+    run->cpu_started_ns = 0;
+    run->answered_ns = 0;
+    run->late_function = NULL;
     start_cpu_limit(run);
     mote_status status = sandbox->driver->begin(sandbox->machine, run->deadline_ns, err);
     if (status != MOTE_OK) {
@@ -59,11 +61,12 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
 /* The state that an outcome leaves behind. */
 static mote_sandbox_state state_after(const struct mt_run *run, mote_status status)
 {
-    switch (mote_status_class(status)) {
-    case MOTE_CLASS_NONE:
+    if (status == MOTE_OK)
         return run->done_state;
+    switch (mote_status_class(status)) {
     case MOTE_CLASS_GUEST_ERROR:
         return run->kind == MOTE_SPAN_CALL ? run->done_state : MOTE_SANDBOX_POISONED;
+    case MOTE_CLASS_NONE:
     case MOTE_CLASS_USAGE:
     case MOTE_CLASS_LOAD:
     case MOTE_CLASS_GUEST_FAULT:
@@ -84,7 +87,7 @@ void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
     sandbox->stats.system_calls = sandbox->driver->n_system_calls(sandbox->machine);
     atomic_store(&sandbox->state, state_after(run, status));
     mt_guard_end(&sandbox->guard);
-    if (mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)
+    if (status != MOTE_OK && mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)
         mt_sandbox_dump_fault(sandbox, err);
     if (sandbox->n_log_dropped != 0)
         mt_records_tell_dropped(sandbox, now);

@@ -44,6 +44,8 @@ struct mote_sandbox {
     _Atomic int state;              /* mote_sandbox_state: (g) to change, free to read */
     struct mt_buffers buffers;      /* (g) */
     struct mt_registry registry;    /* (g) */
+    const mote_function *latest;    /* (g) that was called; NULL before the first */
+    size_t latest_name_bytes;       /* (g) */
     struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
     struct mt_history history;   /* (g) */
@@ -122,6 +124,10 @@ mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, 
 /* Check a call against the guest's table, and settle the type of its result. */
 mote_status mt_check_call(const struct mt_image *image, const char *name, const mote_value *args,
                           size_t n_args, mote_type asked, mote_type *returns, mote_error *err);
+/* The same for the function that the table has by that name; NULL for none. */
+mote_status mt_check_call_of(const struct mt_image *image, const mote_function *function,
+                             const char *name, const mote_value *args, size_t n_args,
+                             mote_type asked, mote_type *returns, mote_error *err);
 
 /* Whether a fault is a 0.1 guest's way of saying "finished". */
 bool mt_fault_is_finish(const struct mt_template *template, const struct mt_exit *exit);

@@ -28,6 +28,8 @@ BREAKS = [
     ("messages", "wire/verify.c", "len <= reader->len - at", "len <= reader->len - at + 1"),
     ("messages", "wire/verify.c", "reader->len > len || ", ""),
     ("messages", "wire/usual.c", "padded <= len && ", "len > 0 && "),
+    ("messages", "wire/usual.c", "LEN + 1);\n    if (len < at)\n        return false;\n"
+     "    size_t n = load_word(message, MT_RESULT_TEXT", "LEN + 1);\n    size_t n = load_word(message, MT_RESULT_TEXT"),
     ("messages", "wire/usual.c", "message[at + n] == 0 && ", ""),
     ("messages", "wire/verify.c", "!is_inside(reader, end, 1) || ", ""),
 ]

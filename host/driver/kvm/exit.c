@@ -105,30 +105,32 @@ static void read_fault(const struct mt_machine *machine, unsigned vector, struct
     name_syscall(out, &sync->regs);
 }
 
+/* What has no use for a port stays as it was: this is how nearly all exits end. */
 static void read_port(const struct mt_machine *machine, struct mt_exit *out)
 {
     const struct kvm_run *run = machine->run;
-    if (mt_kvm_is_in_gates(run->s.regs.regs.rip)) {
-        read_fault(machine, run->io.port, out);
-        return;
-    }
+    bool is_in = run->io.direction == KVM_EXIT_IO_IN;
+    bool has_data = run->io.data_offset < machine->prepared->run_bytes && !is_in;
     out->kind = MT_EXIT_PORT;
     out->port.number = run->io.port;
+    out->port.value = has_data ? *((const uint8_t *)run + run->io.data_offset) : 0;
     out->port.size_bytes = run->io.size;
     out->port.count = run->io.count;
-    out->port.is_in = run->io.direction == KVM_EXIT_IO_IN;
-    bool has_data = run->io.data_offset < machine->prepared->run_bytes;
-    if (has_data && !out->port.is_in)
-        out->port.value = *((const uint8_t *)run + run->io.data_offset);
+    out->port.is_in = is_in;
 }
 
 void mt_kvm_read_exit(const struct mt_machine *machine, struct mt_exit *out)
 {
     const struct kvm_run *run = machine->run;
+    bool is_in_gates = mt_kvm_is_in_gates(run->s.regs.regs.rip);
+    if (run->exit_reason == KVM_EXIT_IO && !is_in_gates) {
+        read_port(machine, out);
+        return;
+    }
     memset(out, 0, sizeof(*out));
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
-        read_port(machine, out);
+        read_fault(machine, run->io.port, out);
         return;
     case KVM_EXIT_INTR:
         out->kind = MT_EXIT_INTERRUPTED;
