@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HOSTILE MOTE_BUILD_DIR "/guests/hostile.elf"
+
 static uint64_t now_us(void)
 {
     struct timespec now;
@@ -94,6 +96,32 @@ static void test_a_host_function_past_the_limit_is_named(void **state)
     assert_ok(mote_sandbox_init(sandbox, &last_error));
     assert_status(call_void(sandbox, "HostNothing"), MOTE_E_TIME_LIMIT);
     assert_string_equal(last_error.function, "Nothing");
+    mote_sandbox_destroy(sandbox);
+}
+
+#define RECORD_US 2000u
+
+static void take_slowly(void *context, const mote_log_record *record)
+{
+    unsigned *n_records = context;
+    (void)record;
+    usleep(RECORD_US);
+    (*n_records)++;
+}
+
+/* It hardly runs itself: all the time is the callback's. */
+static void test_a_guest_that_only_logs_ends_at_its_limit(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    unsigned n_records = 0;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.time_limit_us = 25 * RECORD_US;
+    config.log = take_slowly;
+    config.log_context = &n_records;
+    mote_sandbox *sandbox = open_sandbox(HOSTILE, &config);
+    assert_status(call_void(sandbox, "LogForever"), MOTE_E_TIME_LIMIT);
+    assert_in_range(n_records, 1, 25 + 1);
     mote_sandbox_destroy(sandbox);
 }
 
@@ -382,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_there_is_a_limit_by_default),
         cmocka_unit_test(test_limits_of_different_lengths_share_a_thread),
         cmocka_unit_test(test_a_host_function_past_the_limit_is_named),
+        cmocka_unit_test(test_a_guest_that_only_logs_ends_at_its_limit),
         cmocka_unit_test(test_a_cancel_from_another_thread_ends_the_call),
         cmocka_unit_test(test_a_cancel_ends_an_initialisation),
         cmocka_unit_test(test_cancels_at_any_moment_hit_only_the_running_call),
