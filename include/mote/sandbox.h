@@ -193,8 +193,8 @@ const char *mote_sandbox_driver(const mote_sandbox *sandbox);
  * Units: none.
  * Owner: the sandbox and every result it gave are gone.
  * Threads: one at a time per sandbox.
- * Errors: MOTE_E_BUSY (a call is running), MOTE_E_REENTRY (called by a host function of that call):
- * nothing is released.
+ * Errors: MOTE_E_BUSY (a call is running, or an evolution), MOTE_E_REENTRY (called by a host
+ * function of that call): nothing is released.
  */
 mote_status mote_sandbox_destroy(mote_sandbox *sandbox);
 

@@ -80,6 +80,27 @@ static void test_evolution_whose_function_breaks_it_goes_back(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static mote_status destroy_in_evolution(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)err;
+    *(mote_status *)context = mote_sandbox_destroy(sandbox);
+    return MOTE_OK;
+}
+
+/* Whoever evolves it goes on with it when the function has returned. */
+static void test_a_sandbox_cannot_be_destroyed_while_it_evolves(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_status status = MOTE_OK;
+    mote_sandbox *sandbox = create_sandbox(KEEPER, NULL);
+    assert_ok(mote_sandbox_evolve(sandbox, destroy_in_evolution, &status, &last_error));
+    assert_int_equal(status, MOTE_E_BUSY);
+    assert_int_equal(keeper_add(sandbox, 3), 3);
+    assert_ok(mote_context_begin(sandbox, &last_error));
+    assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
+}
+
 /* ---- Contexts and single use ---- */
 
 static void test_a_context_keeps_state_until_it_is_finished(void **state)
@@ -154,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_evolution_keeps_what_its_function_did),
         cmocka_unit_test(test_evolution_that_fails_goes_back),
         cmocka_unit_test(test_evolution_whose_function_breaks_it_goes_back),
+        cmocka_unit_test(test_a_sandbox_cannot_be_destroyed_while_it_evolves),
         cmocka_unit_test(test_a_context_keeps_state_until_it_is_finished),
         cmocka_unit_test(test_a_single_use_sandbox_is_spent_by_one_call),
         cmocka_unit_test(test_a_single_use_context_may_call_often),
