@@ -295,16 +295,16 @@ long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
-    long arguments[5];
+    long arguments[6];
     va_list rest;
     va_start(rest, number);
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         arguments[i] = va_arg(rest, long);
     va_end(rest);
     if (fails("syscall"))
         return -1;
     return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
-                          arguments[4]);
+                          arguments[4], arguments[5]);
 }
 
 ssize_t __real_getrandom(void *to, size_t n, unsigned flags);

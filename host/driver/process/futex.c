@@ -12,6 +12,7 @@
  */
 #include "host/driver/process/process_internal.h"
 
+#include "host/base/error.h"
 #include "host/os/clock.h"
 #include <errno.h>
 #include <linux/futex.h>
@@ -39,18 +40,13 @@ static long futex(struct mt_machine *machine, uint32_t *word, int operation, uin
     return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
 }
 
-/* Move the child, and nobody else, from one word that is 0 to another. False when it is not there.
- */
-static bool move(struct mt_machine *machine, uint64_t from, uint64_t to)
+/* Move the child, and nobody else, from one word that is 0 to another. 1 when it was there, 0 when
+ * not, -1 with errno when the kernel does not do it. */
+static long move(struct mt_machine *machine, uint64_t from, uint64_t to)
 {
     machine->n_system_calls++;
-    return syscall(SYS_futex, word_at(machine->to, from), FUTEX_CMP_REQUEUE, 0, 1L,
-                   word_at(machine->to, to), 0) == 1;
-}
-
-static bool wake(struct mt_machine *machine)
-{
-    return futex(machine, word_at(machine->to, MT_TO_PARKED), FUTEX_WAKE, 1, NULL) == 1;
+    return syscall(SYS_futex, word_at(machine->to, from), FUTEX_CMP_REQUEUE, 0L, 1L,
+                   word_at(machine->to, to), 0L);
 }
 
 static void take_word(struct mt_machine *machine)
@@ -62,9 +58,11 @@ static void take_word(struct mt_machine *machine)
 /* What a child told before it left its wait is of no more use. */
 static mote_status answer(struct mt_machine *machine, bool *is_lost, mote_error *err)
 {
-    (void)err;
     take_word(machine);
-    *is_lost = !wake(machine);
+    long n = futex(machine, word_at(machine->to, MT_TO_PARKED), FUTEX_WAKE, 1, NULL);
+    if (n < 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "futex");
+    *is_lost = n == 0;
     machine->has_told &= *is_lost;
     return MOTE_OK;
 }
@@ -73,7 +71,7 @@ static bool is_gone(struct mt_machine *machine)
 {
     struct pollfd child = {machine->child, POLLIN, 0};
     machine->n_system_calls++;
-    return poll(&child, 1, 0) != 0;
+    return poll(&child, 1, 0) == 1;
 }
 
 /* Let a child that told come to its wait. One that lies has the time that it takes. */
@@ -101,12 +99,15 @@ struct look {
     uint64_t next_ns; /* until it is looked for untold */
 };
 
-/* Whether the child waits for an answer. */
-static bool has_parked(struct mt_machine *machine)
+/* Whether the child waits for an answer. MT_EVENT_INTERRUPTED: it does not. */
+static enum mt_event look_if_parked(struct mt_machine *machine)
 {
-    machine->is_parked = move(machine, MT_TO_WORD, MT_TO_PARKED);
+    long n = move(machine, MT_TO_WORD, MT_TO_PARKED);
+    machine->is_parked = n == 1;
     machine->has_told &= !machine->is_parked;
-    return machine->is_parked;
+    if (n < 0)
+        return MT_EVENT_FAILED;
+    return machine->is_parked ? MT_EVENT_PARKED : MT_EVENT_INTERRUPTED;
 }
 
 /* One step of a wait for the child. MT_EVENT_INTERRUPTED: another, or not. */
@@ -114,8 +115,9 @@ static enum mt_event look_once(struct mt_machine *machine, struct look *look, ui
 {
     take_word(machine);
     if (machine->has_told) {
-        if (has_parked(machine))
-            return MT_EVENT_PARKED;
+        enum mt_event event = look_if_parked(machine);
+        if (event != MT_EVENT_INTERRUPTED)
+            return event;
         let_it_wait(machine, look->n_tries++);
         return look->n_tries % N_YIELDS == 0 && is_gone(machine) ? MT_EVENT_DIED
                                                                  : MT_EVENT_INTERRUPTED;
@@ -125,7 +127,7 @@ static enum mt_event look_once(struct mt_machine *machine, struct look *look, ui
         look->next_ns = look->next_ns < LAST_LOOK_NS ? 2 * look->next_ns : LAST_LOOK_NS;
         if (is_gone(machine))
             return MT_EVENT_DIED;
-        return has_parked(machine) ? MT_EVENT_PARKED : MT_EVENT_INTERRUPTED;
+        return look_if_parked(machine);
     }
     errno = failure;
     return failure == 0 || failure == EAGAIN || failure == EINTR ? MT_EVENT_INTERRUPTED
@@ -151,7 +153,7 @@ static enum mt_event receive(struct mt_machine *machine)
 
 static bool is_still_waiting(struct mt_machine *machine)
 {
-    return move(machine, MT_TO_PARKED, MT_TO_PARKED);
+    return move(machine, MT_TO_PARKED, MT_TO_PARKED) == 1;
 }
 
 const struct mt_waiting mt_waiting_by_futex = {.name = "futex",

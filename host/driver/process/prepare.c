@@ -213,6 +213,9 @@ static mote_status make_zygote_of(struct mt_process_prepared *prepared, struct m
         status = mt_process_spawn(&prepared->zygote, err);
     if (status == MOTE_OK)
         status = greet(prepared, plan, image_fd, err);
+    /* One that knows no plan is of no use to the next creation. */
+    if (status != MOTE_OK)
+        mt_process_end_zygote(&prepared->zygote);
     close(image_fd);
     return status;
 }
