@@ -39,7 +39,7 @@ CONFINED = [
     ("futex", "support/without_listener",
      ["driver_contract_test", "process_test", "api_call_test", "api_snapshot_test",
       "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
-      "hostile_test", "hostile_concurrency_test", "hostile_restore_test"]),
+      "hostile_test", "hostile_concurrency_test", "hostile_restore_test", "inject_test"]),
     ("container", "support/in_container",
      ["api_call_test", "api_snapshot_test", "api_restore_cost_test", "api_cpu_limit_test",
       "api_threads_test"]),
