@@ -34,13 +34,14 @@ EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_p
                 "record_*_rust_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
 # And these once more on the process driver: where it has to wait by futex, and under the profile that
-# container engines apply. Each with what it is run under, in the folder of programs.
+# container engines apply. Each with what it is run under, in the folder of programs, and in
+# which lanes: LeakSanitizer traces the program, which containers do not allow.
 CONFINED = [
-    ("futex", "support/without_listener",
+    ("futex", "support/without_listener", ["", "asan"],
      ["driver_contract_test", "process_test", "api_call_test", "api_snapshot_test",
       "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
       "hostile_test", "hostile_concurrency_test", "hostile_restore_test", "inject_test"]),
-    ("container", "support/in_container",
+    ("container", "support/in_container", [""],
      ["api_call_test", "api_snapshot_test", "api_restore_cost_test", "api_cpu_limit_test",
       "api_threads_test"]),
 ]  # fmt: skip
@@ -229,8 +230,8 @@ def find_programs(folder, has_hardware):
             for driver in OTHER_DRIVERS:
                 runner = partial(run_program, driver=driver)
                 found.append((runner, path, f"{lane}{':' if lane else ''}{driver}:{path.name}"))
-        for kind, under, names in CONFINED:
-            if path.name in names and lane in LANES_OF_DRIVERS:
+        for kind, under, lanes, names in CONFINED:
+            if path.name in names and lane in lanes:
                 runner = partial(run_program, driver=OTHER_DRIVERS[0], under=[str(folder / under)])
                 found.append((runner, path, f"{lane}{':' if lane else ''}{kind}:{path.name}"))
     return found

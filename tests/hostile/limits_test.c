@@ -272,8 +272,16 @@ static void test_limits_that_do_not_matter(void **state)
 #define SLOW_STORM_NS 2000000
 #define STORM_CALLS rounds(2000)
 #define STORM_SANDBOXES rounds(300)
+#define FEW_SIGNALS 20u
 
 static _Atomic unsigned n_signals;
+
+/* Calls of some drivers are over before many signals have come. */
+static bool goes_on(size_t n_done, size_t n_wanted)
+{
+    bool is_quiet = atomic_load(&n_signals) <= FEW_SIGNALS;
+    return n_done < n_wanted || (is_quiet && n_done < 1000 * n_wanted);
+}
 
 static void count_signal(int number)
 {
@@ -297,7 +305,7 @@ static void end_storm(timer_t timer, const struct sigaction *before)
 {
     timer_delete(timer);
     sigaction(SIGUSR1, before, NULL);
-    assert_true(atomic_load(&n_signals) > 20);
+    assert_true(atomic_load(&n_signals) > FEW_SIGNALS);
 }
 
 static void test_calls_get_through_a_storm_of_signals(void **state)
@@ -308,7 +316,7 @@ static void test_calls_get_through_a_storm_of_signals(void **state)
     struct sigaction before;
     mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
     start_storm(&timer, &before, STORM_NS);
-    for (size_t i = 0; i < STORM_CALLS; i++)
+    for (size_t i = 0; goes_on(i, STORM_CALLS); i++)
         assert_echo(sandbox);
     end_storm(timer, &before);
     mote_sandbox_destroy(sandbox);
@@ -322,7 +330,7 @@ static void test_sandboxes_are_made_in_a_storm_of_signals(void **state)
     timer_t timer;
     struct sigaction before;
     start_storm(&timer, &before, SLOW_STORM_NS);
-    for (size_t i = 0; i < STORM_SANDBOXES; i++) {
+    for (size_t i = 0; goes_on(i, STORM_SANDBOXES); i++) {
         mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
         assert_echo(sandbox);
         mote_sandbox_destroy(sandbox);
