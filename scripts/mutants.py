@@ -35,7 +35,7 @@ FILES = {
     "host/memory/*.c": ["buffers_test", "layout_test", "guest_memory_test"],
     "host/memory/guest_memory.h": ["buffers_test", "layout_test", "guest_memory_test"],
     "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_contract_test"],
-    "host/driver/process/exit.c": ["process_test", "driver_contract_test"],
+    "host/driver/process/exit.c": ["process_exit_test", "process_test", "driver_contract_test"],
     "host/base/page_set.c": ["page_set_test", "frozen_test"],
     "host/snapshot/*.c": ["frozen_test"],
     "host/sandbox/snapshot.c": ["script_restores_test", "record_script_lifecycle_test"],

@@ -150,7 +150,7 @@ bool mt_process_read_first_frame(struct mt_machine *machine, bool *is_first)
 /* A kick or a tick came. Where it hit the stub's own code:
  * - behind the wait, when we had answered it, the child had not resumed yet, and does so again;
  *   likewise when our answer was lost, since then all that it had to tell is known, or when that
- * was read while it span;
+ *   was read while it span;
  * - before the wait, or when it was broken off before we had seen it, the child was about to tell
  *   something: that is told at the next run, without the child. In the handler, whose stack is the
  *   one for signals, RBX holds the frame that it was to be about. */
