@@ -219,6 +219,24 @@ static void test_the_first_of_several_frames_is_found(void **state)
     put_frame(machine, FRAME, &of_itself);
     put(machine, MT_FROM_FRAME, FRAME);
     assert_false(mt_process_read_first_frame(machine, &is_first));
+    machine->frame = guest;
+    put(machine, MT_FROM_FRAME, END);
+    assert_false(mt_process_read_first_frame(machine, &is_first));
+}
+
+/* A guest may have its stack where that for signals is. */
+static void test_a_guest_on_the_stack_for_signals_is_in_no_handler(void **state)
+{
+    struct mt_machine *machine = *state;
+    static const uint64_t places[] = {CODE, PLACE(MT_KEEP_HANDLER - 1), PLACE(MT_KEEP_RESUME + 1)};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const struct mt_frame frame = {.rip = places[i], .rsp = STACK, .rbx = OTHER};
+        bool is_first;
+        put_frame(machine, FRAME, &frame);
+        put(machine, MT_FROM_FRAME, FRAME);
+        assert_true(mt_process_read_first_frame(machine, &is_first));
+        assert_true(is_first);
+    }
 }
 
 /* ---- Bounds ---- */
@@ -389,6 +407,7 @@ int main(void)
         TEST(test_each_place_of_an_interruption),
         TEST(test_signals_that_came_besides_end_a_run_first),
         TEST(test_the_first_of_several_frames_is_found),
+        TEST(test_a_guest_on_the_stack_for_signals_is_in_no_handler),
         TEST(test_frames_are_read_within_their_stack),
         TEST(test_vector_state_is_read_within_its_stack),
         TEST(test_what_is_mapped),
