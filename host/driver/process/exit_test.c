@@ -349,6 +349,24 @@ static void test_each_exception(void **state)
     }
 }
 
+/* An `out` whose exception is another than that of its port is no exit by a port. */
+static void test_a_port_is_a_general_protection_fault_without_an_error_code(void **state)
+{
+    static const struct {
+        uint64_t vector;
+        uint64_t error_code;
+        enum mt_exit_kind kind;
+    } faults[] = {{13, 0, MT_EXIT_PORT}, {13, 8, MT_EXIT_FAULT}, {16, 0, MT_EXIT_FAULT}};
+    shared_code[8] = 0xEE; /* out %al, %dx */
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        const struct mt_frame frame = {OF(SIGSEGV, 128), .rdx = MT_PORT_DONE,
+                                       .vector = faults[i].vector,
+                                       .error_code = faults[i].error_code};
+        assert_int_equal(read_signal(*state, &frame).kind, faults[i].kind);
+    }
+    shared_code[8] = 0;
+}
+
 /* ---- The stub page ---- */
 
 static void use_stub_page(struct mt_machine *machine, uint64_t port, struct mt_exit *exit)
@@ -412,6 +430,7 @@ int main(void)
         TEST(test_vector_state_is_read_within_its_stack),
         TEST(test_what_is_mapped),
         TEST(test_each_exception),
+        TEST(test_a_port_is_a_general_protection_fault_without_an_error_code),
         TEST(test_the_stub_page_knows_the_ports),
         TEST(test_a_signal_waits_until_the_spinning_child_was_heard),
         TEST(test_who_says_nothing_has_died),
