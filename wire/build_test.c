@@ -400,6 +400,48 @@ static void test_bytes_values_start_at_a_multiple_of_8(void **state)
     }
 }
 
+/* Prefix and root, vtable, table and name: 44; the vector of one parameter: 52; vtable and table of
+ * a Parameter: 72; vtable and table of hlint: 88. */
+static void test_a_parameter_of_4_bytes_takes_a_table_of_8(void **state)
+{
+    (void)state;
+    const struct mt_wire_call call = {
+        .name = view_of("f"),
+        .call_type = MT_WIRE_CALL_GUEST,
+        .returns = MT_WIRE_VOID,
+        .n_params = 1,
+        .params = {{.type = MT_WIRE_I32, .as.i32 = 5}},
+    };
+    assert_int_equal(mt_wire_call_bytes(&call), 88);
+}
+
+static void test_a_bool_is_one_byte_whatever_is_behind_it(void **state)
+{
+    (void)state;
+    static _Alignas(8) uint8_t message[48];
+    static const uint8_t one[8] = {1};
+    struct mt_wire_value value;
+    memset(&value, 0xFF, sizeof(value));
+    value.type = MT_WIRE_BOOL;
+    value.as.boolean = true;
+    assert_int_equal(mt_wire_build_result(message, sizeof(message), &value), 48);
+    assert_memory_equal(message + 40, one, sizeof(one));
+}
+
+static void test_bytes_in_place_that_do_not_fit_write_nothing(void **state)
+{
+    (void)state;
+    static _Alignas(8) uint8_t message[64];
+    static const uint8_t untouched[64];
+    size_t room = 0;
+    for (size_t given = 0; given < 56; given++) {
+        assert_null(mt_wire_begin_bytes_result(message, given, &room));
+        assert_int_equal(mt_wire_end_bytes_result(message, given, 0), 0);
+    }
+    assert_int_equal(mt_wire_end_bytes_result(message, 63, 1), 0);
+    assert_memory_equal(message, untouched, sizeof(message));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +468,9 @@ int main(void)
         cmocka_unit_test(test_begin_tells_how_many_bytes_fit),
         cmocka_unit_test(test_begin_offers_no_more_than_a_message_can_hold),
         cmocka_unit_test(test_bytes_values_start_at_a_multiple_of_8),
+        cmocka_unit_test(test_a_parameter_of_4_bytes_takes_a_table_of_8),
+        cmocka_unit_test(test_a_bool_is_one_byte_whatever_is_behind_it),
+        cmocka_unit_test(test_bytes_in_place_that_do_not_fit_write_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
