@@ -16,7 +16,7 @@ BREAKS = [
     ("arithmetic", "host/base/checked.h", "len <= limit - start", "len < limit - start"),
     ("utf8", "wire/utf8.c", "{0xED, 0xED, 3, 0x80, 0x9F}", "{0xED, 0xED, 3, 0x80, 0xBF}"),
     ("buffers", "host/memory/buffers.c", "start < FIRST_ELEMENT || ", ""),
-    ("buffers", "host/memory/buffers.c", "> source->room_bytes", "> source->room_bytes + 1"),
+    ("buffers", "host/memory/buffers.c", "<= source->room_bytes", "<= source->room_bytes + 1"),
     ("buffers", "host/memory/buffers.c", "taken > buffers->input_bytes", "false"),
     ("layout", "host/memory/layout.c", "at > MT_BASE_ADDRESS + cap", "cap == 0"),
     ("layout", "host/memory/layout.c", "return 3 + n_directories", "return 2 + n_directories"),
