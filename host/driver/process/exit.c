@@ -31,10 +31,17 @@ void mt_process_died(struct mt_exit *out, const char *what, uint64_t value)
     snprintf(out->died, sizeof(out->died), "%s 0x%" PRIx64, what, value);
 }
 
+/* The compiler must not read the child's memory a second time in place of the copy. */
+static void copy_once(void *to, const uint8_t *from, size_t len_bytes)
+{
+    memcpy(to, from, len_bytes);
+    __asm__ volatile("" : : : "memory");
+}
+
 static uint64_t get_u64(const uint8_t *from)
 {
     uint64_t value;
-    memcpy(&value, from, sizeof(value));
+    copy_once(&value, from, sizeof(value));
     return value;
 }
 
@@ -59,7 +66,7 @@ static void read_stub_call(struct mt_machine *machine, struct mt_exit *out)
 {
     uint64_t *registers = machine->port_registers;
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    memcpy(registers, machine->from + MT_FROM_REGISTERS, MT_N_REGISTERS * sizeof(uint64_t));
+    copy_once(registers, machine->from + MT_FROM_REGISTERS, MT_N_REGISTERS * sizeof(uint64_t));
     machine->next = MT_NEXT_RETURN;
     uint16_t port = (uint16_t)registers[MT_REGISTER_RDX];
     if (!mt_process_is_port(port)) {
@@ -89,7 +96,7 @@ bool mt_process_read_frame(struct mt_machine *machine)
     uint64_t at = get_u64(machine->from + MT_FROM_FRAME);
     if (at < lowest || at > end - sizeof(machine->frame))
         return false;
-    memcpy(&machine->frame, machine->from + (at - MT_PROCESS_FROM), sizeof(machine->frame));
+    copy_once(&machine->frame, machine->from + (at - MT_PROCESS_FROM), sizeof(machine->frame));
     return true;
 }
 
