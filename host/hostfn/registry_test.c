@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host functions: found by name, sorted, replaced, removed, described. */
+/* Host functions: found by name, sorted, replaced, removed, described; values and failures. */
+#include "host/base/limits.h"
 #include "host/hostfn/marshal.h"
 #include "host/hostfn/registry.h"
 
@@ -85,6 +86,71 @@ static void test_the_same_name_replaces(void **state)
     assert_int_equal(find("F")->returns, MOTE_TYPE_STR);
 }
 
+static mote_status try_to_add(const mote_host_function *function)
+{
+    return mt_registry_add(&registry, &allocator, function, NULL);
+}
+
+static void test_a_name_has_1_to_95_bytes_of_utf8(void **state)
+{
+    (void)state;
+    char name[MT_MAX_FUNCTION_NAME_BYTES + 2];
+    mote_host_function function = {.name = name, .fn = answer, .returns = MOTE_TYPE_VOID};
+    for (size_t len = 0; len < sizeof(name); len++) {
+        bool fits = len >= 1 && len <= MT_MAX_FUNCTION_NAME_BYTES;
+        memset(name, 'n', sizeof(name));
+        name[len] = '\0';
+        assert_int_equal(try_to_add(&function), fits ? MOTE_OK : MOTE_E_ARGUMENT);
+    }
+    assert_int_equal(registry.n, MT_MAX_FUNCTION_NAME_BYTES);
+    function.name = "\xC3";
+    assert_int_equal(try_to_add(&function), MOTE_E_ARGUMENT);
+    function.name = "\xC3\xBC";
+    assert_int_equal(try_to_add(&function), MOTE_OK);
+}
+
+static void test_11_parameters_are_most(void **state)
+{
+    (void)state;
+    mote_host_function function = {.name = "F", .fn = answer, .returns = MOTE_TYPE_VOID};
+    function.n_params = MOTE_MAX_PARAMETERS;
+    assert_int_equal(try_to_add(&function), MOTE_OK);
+    function.n_params = MOTE_MAX_PARAMETERS + 1;
+    assert_int_equal(try_to_add(&function), MOTE_E_ARGUMENT);
+    function.n_params = SIZE_MAX;
+    assert_int_equal(try_to_add(&function), MOTE_E_ARGUMENT);
+}
+
+static void test_types_that_cross_as_parameter_and_as_result(void **state)
+{
+    (void)state;
+    for (int type = -1; type <= MOTE_TYPE_ANY + 1; type++) {
+        bool is_known = type >= 0;
+        mote_host_function takes = {.name = "F", .fn = answer, .n_params = 2};
+        mote_host_function returns = {.name = "F", .fn = answer, .returns = (mote_type)type};
+        takes.params[1] = (mote_type)type;
+        assert_int_equal(try_to_add(&takes),
+                         is_known && type <= MOTE_TYPE_BYTES ? MOTE_OK : MOTE_E_ARGUMENT);
+        assert_int_equal(try_to_add(&returns),
+                         is_known && type <= MOTE_TYPE_VOID ? MOTE_OK : MOTE_E_ARGUMENT);
+    }
+}
+
+static void test_4096_functions_are_most(void **state)
+{
+    (void)state;
+    char name[16];
+    mote_host_function function = {.name = name, .fn = answer, .returns = MOTE_TYPE_VOID};
+    for (unsigned i = 0; i < MT_MAX_HOST_FUNCTIONS; i++) {
+        snprintf(name, sizeof(name), "F%04u", i);
+        assert_int_equal(try_to_add(&function), MOTE_OK);
+    }
+    assert_int_equal(try_to_add(&function), MOTE_OK);
+    function.name = "G";
+    assert_int_equal(try_to_add(&function), MOTE_E_TOO_LARGE);
+    assert_int_equal(registry.n, MT_MAX_HOST_FUNCTIONS);
+}
+
 static void test_removed_functions_are_gone(void **state)
 {
     (void)state;
@@ -93,10 +159,14 @@ static void test_removed_functions_are_gone(void **state)
     add("C", MOTE_TYPE_I32);
     mt_registry_remove(&registry, &allocator, "B");
     mt_registry_remove(&registry, &allocator, "X");
+    mt_registry_remove(&registry, &allocator, "AA");
     assert_int_equal(registry.n, 2);
     assert_null(find("B"));
     assert_non_null(find("A"));
     assert_non_null(find("C"));
+    mt_registry_remove(&registry, &allocator, "C");
+    mt_registry_remove(&registry, &allocator, "C");
+    assert_int_equal(registry.n, 1);
 }
 
 static void test_the_description_lists_all(void **state)
@@ -137,6 +207,42 @@ static void test_values_that_cannot_cross_are_refused(void **state)
     const mote_value empty = mote_str_n(NULL, 0);
     assert_int_equal(mt_value_to_wire(&empty, false, "argument 0", &wire, NULL), MOTE_OK);
     assert_non_null(wire.as.view.data);
+    const mote_value text = mote_str("\xC3\xBC");
+    assert_int_equal(mt_value_to_wire(&text, false, "argument 0", &wire, NULL), MOTE_OK);
+    assert_int_equal(wire.as.view.len, 2);
+}
+
+static void test_names_of_types(void **state)
+{
+    (void)state;
+    assert_string_equal(mote_type_name(MOTE_TYPE_I32), "i32");
+    assert_string_equal(mote_type_name(MOTE_TYPE_ANY), "any");
+    assert_string_equal(mote_type_name((mote_type)(MOTE_TYPE_ANY + 1)), "?");
+    assert_string_equal(mote_type_name((mote_type)-1), "?");
+    assert_string_equal(mt_record_type_name(MOTE_TYPE_I32), "Int");
+    assert_string_equal(mt_record_type_name(MOTE_TYPE_VOID), "Void");
+    assert_string_equal(mt_record_type_name(MOTE_TYPE_ANY), "?");
+    assert_string_equal(mt_record_type_name((mote_type)-1), "?");
+}
+
+static void test_no_text_is_an_empty_one(void **state)
+{
+    (void)state;
+    assert_int_equal(mote_str(NULL).as.str.len_bytes, 0);
+    assert_non_null(mote_str(NULL).as.str.data);
+}
+
+/* The C locale has no character for U+20AC, so that nothing can be made of the format. */
+static void test_a_failure_has_the_text_of_its_format_or_none(void **state)
+{
+    (void)state;
+    mote_error err;
+    assert_int_equal(mote_host_fail(&err, 7, "no %d", 5), MOTE_E_HOST_FUNCTION);
+    assert_int_equal(err.guest_code, 7);
+    assert_string_equal(err.message, "no 5");
+    assert_int_equal(mote_host_fail(&err, 8, "no %ls", L"\x20AC"), MOTE_E_HOST_FUNCTION);
+    assert_int_equal(err.guest_code, 8);
+    assert_string_equal(err.message, "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -144,9 +250,19 @@ static void test_values_that_cannot_cross_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_functions_are_found_and_sorted), TEST(test_a_name_with_a_nul_inside_is_not_found),
-        TEST(test_the_same_name_replaces),         TEST(test_removed_functions_are_gone),
-        TEST(test_the_description_lists_all),      TEST(test_values_that_cannot_cross_are_refused),
+        TEST(test_functions_are_found_and_sorted),
+        TEST(test_a_name_with_a_nul_inside_is_not_found),
+        TEST(test_the_same_name_replaces),
+        TEST(test_a_name_has_1_to_95_bytes_of_utf8),
+        TEST(test_11_parameters_are_most),
+        TEST(test_types_that_cross_as_parameter_and_as_result),
+        TEST(test_4096_functions_are_most),
+        TEST(test_removed_functions_are_gone),
+        TEST(test_the_description_lists_all),
+        TEST(test_values_that_cannot_cross_are_refused),
+        TEST(test_names_of_types),
+        TEST(test_no_text_is_an_empty_one),
+        TEST(test_a_failure_has_the_text_of_its_format_or_none),
     };
     return cmocka_run_group_tests_name("hostfn", tests, NULL, NULL);
 }

@@ -244,6 +244,8 @@ static void test_relro_covers_whole_pages_only(void **state)
         {MAKER_DATA, MAKER_DATA_VA(sections) + MAKER_BSS_BYTES - MAKER_DATA, MAKER_DATA + 0x2000},
         /* Writable bytes before RELRO keep their page writable. */
         {MAKER_DATA + 8, 0xFF8, MAKER_DATA},
+        {MAKER_DATA + 8, 0x1FF8, MAKER_DATA + 0x2000},
+        {MAKER_DATA + 0x1000, 0x1000, MAKER_DATA + 0x2000},
         {0, MAKER_DATA + 0x1000, MAKER_DATA + 0x1000},
     };
     struct elf_maker maker;
