@@ -72,6 +72,17 @@ static void test_symbol_names_are_cut_and_harmless(void **state)
     mt_image_fini(&image);
 }
 
+static void test_a_symbol_name_ends_with_its_table(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    elf_maker_fill(&maker);
+    maker.sections[2].sh_size = maker.symbols[MAKER_S_START].st_name + 3;
+    struct mt_image image = parse_good(&maker);
+    expect_symbol(&image, MAKER_CODE + 0x40, "sta", 0);
+    mt_image_fini(&image);
+}
+
 static void test_a_file_without_sections_has_no_symbols(void **state)
 {
     (void)state;
@@ -102,6 +113,16 @@ static void spoil_entry_size(struct elf_maker *maker)
     maker->header.e_shentsize = 63;
 }
 
+/* The last section has all that a table of symbols has, but for the type. */
+static void spoil_type(struct elf_maker *maker)
+{
+    Elf64_Shdr names = maker->sections[2];
+    maker->sections[2] = maker->sections[1];
+    maker->sections[1] = names;
+    maker->sections[2].sh_type = SHT_DYNSYM;
+    maker->sections[2].sh_link = 1;
+}
+
 static void spoil_link(struct elf_maker *maker)
 {
     maker->sections[1].sh_link = 3;
@@ -119,7 +140,7 @@ static void spoil_table_range(struct elf_maker *maker)
 
 static void spoil_table_size(struct elf_maker *maker)
 {
-    maker->sections[1].sh_size = 25;
+    maker->sections[1].sh_size++;
 }
 
 static void spoil_symbol_size(struct elf_maker *maker)
@@ -148,9 +169,9 @@ static void test_odd_sections_mean_no_symbols(void **state)
 {
     (void)state;
     static void (*const spoilers[])(struct elf_maker * maker) = {
-        spoil_offset,    spoil_count,       spoil_entry_size, spoil_link,
-        spoil_link_type, spoil_table_range, spoil_table_size, spoil_symbol_size,
-        spoil_names,     spoil_names_range, spoil_values};
+        spoil_offset,      spoil_count,     spoil_entry_size,  spoil_type,
+        spoil_link,        spoil_link_type, spoil_table_range, spoil_table_size,
+        spoil_symbol_size, spoil_names,     spoil_names_range, spoil_values};
     struct elf_maker maker;
     for (size_t i = 0; i < sizeof(spoilers) / sizeof(spoilers[0]); i++) {
         elf_maker_fill(&maker);
@@ -193,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_of_two_names_the_one_that_reaches_further_counts),
         cmocka_unit_test(test_a_symbol_without_a_size_ends_with_its_span),
         cmocka_unit_test(test_symbol_names_are_cut_and_harmless),
+        cmocka_unit_test(test_a_symbol_name_ends_with_its_table),
         cmocka_unit_test(test_a_file_without_sections_has_no_symbols),
         cmocka_unit_test(test_odd_sections_mean_no_symbols),
         cmocka_unit_test(test_more_symbols_than_the_cap_mean_none),
