@@ -489,6 +489,20 @@ static void test_odd_symbols_refuse_nothing(void **state)
     }
 }
 
+/* Sections count from 1: 0 is undefined, -1 absolute, -2 for debuggers. */
+static void test_symbols_of_no_section_are_none(void **state)
+{
+    (void)state;
+    static const int16_t sections[] = {0, -1, -2, INT16_MIN};
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        struct pe_maker maker;
+        pe_maker_fill(&maker);
+        maker.symbols[PE_MAKER_Y_SHORT].section = sections[i];
+        maker.symbols[PE_MAKER_Y_SHORT].value = PE_MAKER_CODE + 0x10;
+        assert_int_equal(count_symbols(&maker), 1);
+    }
+}
+
 static void test_more_symbols_than_the_cap_are_none(void **state)
 {
     (void)state;
@@ -524,6 +538,24 @@ static void test_a_name_that_has_no_end_ends_with_the_file(void **state)
     assert_int_equal(strlen(name), sizeof(maker.strings.text));
     mt_image_fini(&image);
     free(file);
+}
+
+static void test_strings_that_the_file_cuts_off_are_none(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    struct mt_image image;
+    pe_maker_fill(&maker);
+    for (size_t n_left = 0; n_left <= sizeof(maker.strings.len_bytes); n_left++) {
+        size_t file_bytes = PE_MAKER_OFFSET(strings) + n_left;
+        uint8_t *file = malloc(file_bytes);
+        assert_non_null(file);
+        memcpy(file, &maker, file_bytes);
+        assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, NULL), MOTE_OK);
+        assert_int_equal(image.n_symbols, 1);
+        mt_image_fini(&image);
+        free(file);
+    }
 }
 
 static void test_names_of_symbols_are_made_harmless(void **state)
@@ -563,8 +595,10 @@ int main(void)
         cmocka_unit_test(test_96_sections_are_accepted),
         cmocka_unit_test(test_functions_have_names),
         cmocka_unit_test(test_odd_symbols_refuse_nothing),
+        cmocka_unit_test(test_symbols_of_no_section_are_none),
         cmocka_unit_test(test_more_symbols_than_the_cap_are_none),
         cmocka_unit_test(test_a_name_that_has_no_end_ends_with_the_file),
+        cmocka_unit_test(test_strings_that_the_file_cuts_off_are_none),
         cmocka_unit_test(test_names_of_symbols_are_made_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
