@@ -42,29 +42,32 @@ static mote_status count(mote_sandbox *sandbox, const char *function, struct cou
     return status;
 }
 
-static mote_status measure(mote_sandbox *sandbox, struct calls *calls, mote_error *err)
+/* One kind of call: where it is made, and what becomes of it. */
+struct kind {
+    mote_sandbox *sandbox;
+    const char *function;
+    struct samples *samples;
+    struct counts *counts;
+};
+enum { N_KINDS = 3 };
+
+/* The kinds take turns. */
+static mote_status measure(const struct kind *kinds, int n_kinds, mote_error *err)
 {
-    double call_us = 0;
-    double with_host_call_us = 0;
-    mote_status status = call_block(sandbox, "Nothing", WARM_UP_CALLS, &call_us, err);
-    if (status == MOTE_OK) {
-        status = call_block(sandbox, "HostNothing", WARM_UP_CALLS, &with_host_call_us, err);
+    mote_status status = MOTE_OK;
+    double mean_us = 0;
+    for (int k = 0; k < n_kinds && status == MOTE_OK; k++) {
+        status = call_block(kinds[k].sandbox, kinds[k].function, WARM_UP_CALLS, &mean_us, err);
     }
-    for (int i = 0; i < BLOCKS && status == MOTE_OK; i++) {
-        status = call_block(sandbox, "Nothing", BLOCK_CALLS, &call_us, err);
+    for (int i = 0; i < BLOCKS * n_kinds && status == MOTE_OK; i++) {
+        const struct kind *kind = &kinds[i % n_kinds];
+        status = call_block(kind->sandbox, kind->function, BLOCK_CALLS, &mean_us, err);
         if (status == MOTE_OK) {
-            status = call_block(sandbox, "HostNothing", BLOCK_CALLS, &with_host_call_us, err);
-        }
-        if (status == MOTE_OK) {
-            samples_add(&calls->call, call_us);
-            samples_add(&calls->with_host_call, with_host_call_us);
+            samples_add(kind->samples, mean_us);
         }
     }
-    if (status == MOTE_OK) {
-        status = count(sandbox, "Nothing", &calls->call_counts, err);
-    }
-    if (status == MOTE_OK) {
-        status = count(sandbox, "HostNothing", &calls->with_host_call_counts, err);
+    for (int k = 0; k < n_kinds && status == MOTE_OK; k++) {
+        status = count(kinds[k].sandbox, kinds[k].function, kinds[k].counts, err);
     }
     return status;
 }
@@ -75,10 +78,21 @@ mote_status calls_measure(mote_image *image, const char *driver, struct calls *c
     mote_config config = MOTE_CONFIG_INIT;
     config.driver = driver;
     mote_sandbox *sandbox = NULL;
+    mote_sandbox *filtered = NULL;
     mote_status status = guest_start(image, &config, &sandbox, err);
-    if (status == MOTE_OK) {
-        status = measure(sandbox, calls, err);
-        mote_sandbox_destroy(sandbox);
+    if (status != MOTE_OK) {
+        return status;
     }
+    /* Last, since there are hosts that have no such filter. */
+    config.filter_host_functions = true;
+    int n_kinds = guest_start(image, &config, &filtered, NULL) == MOTE_OK ? N_KINDS : N_KINDS - 1;
+    const struct kind kinds[N_KINDS] = {
+        {sandbox, "Nothing", &calls->call, &calls->call_counts},
+        {sandbox, "HostNothing", &calls->with_host_call, &calls->with_host_call_counts},
+        {filtered, "HostNothing", &calls->with_filtered_call, &calls->with_filtered_call_counts},
+    };
+    status = measure(kinds, n_kinds, err);
+    mote_sandbox_destroy(filtered);
+    mote_sandbox_destroy(sandbox);
     return status;
 }

@@ -17,10 +17,12 @@ struct calls {
     struct samples call;
     struct samples with_host_call; /* a call with one host call in it */
     struct counts call_counts;
+    struct samples with_filtered_call; /* and one whose host function is filtered */
     struct counts with_host_call_counts;
+    struct counts with_filtered_call_counts;
 };
 
-/* Measure in a sandbox of its own, which the named driver runs, and add the samples to *calls. */
+/* Measure in sandboxes of its own, which the named driver runs, and add the samples to *calls. */
 mote_status calls_measure(mote_image *image, const char *driver, struct calls *calls,
                           mote_error *err);
 

@@ -205,6 +205,7 @@ STATES = {
     "MOTE_E_HOST_FUNCTION_ARGUMENTS": POISONED,
     "MOTE_E_OUTPUT": "gone with the program",
     "MOTE_E_BUG": POISONED,
+    "MOTE_E_SYSTEM_CALL": POISONED,
 }
 
 

@@ -20,12 +20,20 @@ mote_status mote_sandbox_create(mote_image *image, const mote_config *config, mo
 mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
                                   mote_error *err)
 {
+    return mote_sandbox_register_allowing(sandbox, function, NULL, 0, err);
+}
+
+mote_status mote_sandbox_register_allowing(mote_sandbox *sandbox,
+                                           const mote_host_function *function,
+                                           const int *system_calls, size_t n_system_calls,
+                                           mote_error *err)
+{
     if (sandbox == NULL || function == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "sandbox or function is NULL");
     mote_status status = mt_api_enter(sandbox, MT_OPERATION_REGISTER, err);
     if (status != MOTE_OK)
         return status;
-    status = mt_sandbox_register(sandbox, function, err);
+    status = mt_sandbox_register(sandbox, function, system_calls, n_system_calls, err);
     mt_api_leave(sandbox);
     return mt_outcome(status, err);
 }

@@ -28,6 +28,8 @@
 /* Host functions of one sandbox. */
 #define MT_MAX_HOST_FUNCTIONS 4096u
 #define MT_MAX_FUNCTION_NAME_BYTES 95u
+/* Numbers of system calls that may be allowed: x86-64 has less than half as many. */
+#define MT_N_SYSTEM_CALLS 1024u
 
 /* Durations, in microseconds: a year. */
 #define MT_MAX_DURATION_US (365ull * 24 * 3600 * 1000000)

@@ -26,8 +26,8 @@ static mote_status check_types(const mote_host_function *function, mote_error *e
 
 static mote_status check_function(const mote_host_function *function, mote_error *err)
 {
-    if (function == NULL || function->name == NULL || function->fn == NULL)
-        return mt_fail(err, MOTE_E_ARGUMENT, "host function, its name or its fn is NULL");
+    if (function->name == NULL || function->fn == NULL)
+        return mt_fail(err, MOTE_E_ARGUMENT, "a host function's name or its fn is NULL");
     size_t name_bytes = strnlen(function->name, MT_MAX_FUNCTION_NAME_BYTES + 1);
     if (name_bytes == 0 || name_bytes > MT_MAX_FUNCTION_NAME_BYTES)
         return mt_fail(err, MOTE_E_ARGUMENT, "host function's name is empty or over %u bytes",
@@ -44,7 +44,7 @@ static size_t place_of(const struct mt_registry *registry, const char *name)
     size_t high = registry->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(registry->functions[middle].name, name) < 0)
+        if (strcmp(registry->functions[middle].as_registered.name, name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -69,31 +69,47 @@ static mote_status grow(struct mt_registry *registry, const mote_allocator *allo
     return MOTE_OK;
 }
 
-mote_status mt_registry_add(struct mt_registry *registry, const mote_allocator *allocator,
-                            const mote_host_function *function, mote_error *err)
+static const char *name_at(const struct mt_registry *registry, size_t at)
 {
-    mote_status status = check_function(function, err);
+    return registry->functions[at].as_registered.name;
+}
+
+static bool is_at(const struct mt_registry *registry, size_t at, const char *name)
+{
+    return at < registry->n && strcmp(name_at(registry, at), name) == 0;
+}
+
+/* The name that is kept is ours. */
+static void put_at(struct mt_registry *registry, size_t at, const struct mt_host_function *function,
+                   const char *name)
+{
+    registry->functions[at] = *function;
+    registry->functions[at].as_registered.name = name;
+}
+
+mote_status mt_registry_add(struct mt_registry *registry, const mote_allocator *allocator,
+                            const struct mt_host_function *function, mote_error *err)
+{
+    const char *wanted = function->as_registered.name;
+    mote_status status = check_function(&function->as_registered, err);
     if (status != MOTE_OK)
         return status;
-    size_t at = place_of(registry, function->name);
-    if (at < registry->n && strcmp(registry->functions[at].name, function->name) == 0) {
-        const char *name = registry->functions[at].name;
-        registry->functions[at] = *function;
-        registry->functions[at].name = name;
+    size_t at = place_of(registry, wanted);
+    if (is_at(registry, at, wanted)) {
+        put_at(registry, at, function, name_at(registry, at));
         return MOTE_OK;
     }
     status = grow(registry, allocator, err);
     if (status != MOTE_OK)
         return status;
-    size_t name_bytes = strlen(function->name) + 1;
+    size_t name_bytes = strlen(wanted) + 1;
     char *name = mt_alloc(allocator, name_bytes);
     if (name == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory for the name of a host function");
-    memcpy(name, function->name, name_bytes);
+    memcpy(name, wanted, name_bytes);
     memmove(&registry->functions[at + 1], &registry->functions[at],
             (registry->n - at) * sizeof(registry->functions[0]));
-    registry->functions[at] = *function;
-    registry->functions[at].name = name;
+    put_at(registry, at, function, name);
     registry->n++;
     return MOTE_OK;
 }
@@ -102,22 +118,21 @@ void mt_registry_remove(struct mt_registry *registry, const mote_allocator *allo
                         const char *name)
 {
     size_t at = place_of(registry, name);
-    if (at >= registry->n || strcmp(registry->functions[at].name, name) != 0)
+    if (!is_at(registry, at, name))
         return;
-    mt_release(allocator, (void *)(uintptr_t)registry->functions[at].name);
+    mt_release(allocator, (void *)(uintptr_t)name_at(registry, at));
     registry->n--;
     memmove(&registry->functions[at], &registry->functions[at + 1],
             (registry->n - at) * sizeof(registry->functions[0]));
 }
 
-const mote_host_function *mt_registry_find(const struct mt_registry *registry, const char *name,
-                                           size_t name_bytes)
+const struct mt_host_function *mt_registry_find(const struct mt_registry *registry,
+                                                const char *name, size_t name_bytes)
 {
     if (memchr(name, '\0', name_bytes) != NULL)
         return NULL;
     size_t at = place_of(registry, name);
-    bool is_found = at < registry->n && strcmp(registry->functions[at].name, name) == 0;
-    return is_found ? &registry->functions[at] : NULL;
+    return is_at(registry, at, name) ? &registry->functions[at] : NULL;
 }
 
 static struct mt_wire_definition definition_of(const mote_host_function *function)
@@ -141,7 +156,7 @@ mote_status mt_registry_describe(const struct mt_registry *registry,
     if (definitions == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory to describe %zu host functions", registry->n);
     for (size_t i = 0; i < registry->n; i++)
-        definitions[i] = definition_of(&registry->functions[i]);
+        definitions[i] = definition_of(&registry->functions[i].as_registered);
     *len_bytes = mt_wire_build_definitions(to, room, definitions, registry->n);
     mt_release(allocator, definitions);
     return MOTE_OK;
@@ -150,7 +165,7 @@ mote_status mt_registry_describe(const struct mt_registry *registry,
 void mt_registry_fini(struct mt_registry *registry, const mote_allocator *allocator)
 {
     for (size_t i = 0; i < registry->n; i++)
-        mt_release(allocator, (void *)(uintptr_t)registry->functions[i].name);
+        mt_release(allocator, (void *)(uintptr_t)name_at(registry, i));
     mt_release(allocator, registry->functions);
     *registry = (struct mt_registry){0};
 }

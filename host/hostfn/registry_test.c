@@ -42,13 +42,15 @@ static int tear_down(void **state)
 
 static void add(const char *name, mote_type returns)
 {
-    const mote_host_function function = {.name = name, .fn = answer, .returns = returns};
+    const struct mt_host_function function = {
+        .as_registered = {.name = name, .fn = answer, .returns = returns}};
     assert_int_equal(mt_registry_add(&registry, &allocator, &function, NULL), MOTE_OK);
 }
 
 static const mote_host_function *find(const char *name)
 {
-    return mt_registry_find(&registry, name, strlen(name));
+    const struct mt_host_function *found = mt_registry_find(&registry, name, strlen(name));
+    return found != NULL ? &found->as_registered : NULL;
 }
 
 static void test_functions_are_found_and_sorted(void **state)
@@ -61,7 +63,8 @@ static void test_functions_are_found_and_sorted(void **state)
     }
     assert_int_equal(registry.n, 100);
     for (size_t i = 1; i < registry.n; i++)
-        assert_true(strcmp(registry.functions[i - 1].name, registry.functions[i].name) < 0);
+        assert_true(strcmp(registry.functions[i - 1].as_registered.name,
+                           registry.functions[i].as_registered.name) < 0);
     assert_string_equal(find("F42")->name, "F42");
     assert_null(find("F"));
     assert_null(find("F4"));

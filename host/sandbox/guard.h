@@ -31,6 +31,10 @@ bool mt_guard_claim(struct mt_guard *guard);
 void mt_guard_release(struct mt_guard *guard);
 /* Whether it is the calling thread that is inside: a host function or callback came back. */
 bool mt_guard_is_mine(const struct mt_guard *guard);
+/* What the calling thread is known by as an owner. */
+const void *mt_guard_identity(void);
+/* The calling thread acts for the one of that identity, which waits for it; NULL: for itself. */
+void mt_guard_act_for(const void *identity);
 /* From here on cancels count. */
 static inline void mt_guard_start(struct mt_guard *guard)
 {
@@ -44,7 +48,8 @@ static inline bool mt_guard_is_cancelled(const struct mt_guard *guard)
     return word == MT_GUARD_KICKING || word == MT_GUARD_KICKED;
 }
 bool mt_guard_is_idle(const struct mt_guard *guard);
-/* Cancel what is running, if anything is. Any thread; async-signal-safe. */
+/* Cancel what is running, if anything is. Any thread; async-signal-safe. A thread that acts for the
+ * owner kicks nobody: the owner is in no guest, and looks before it enters one. */
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
                      struct mt_machine *machine);
 

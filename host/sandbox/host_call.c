@@ -8,6 +8,7 @@
 #include "host/memory/exception.h"
 #include "host/os/clock.h"
 #include "host/os/process.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,83 @@ static mote_status failed(const mote_host_function *function, mote_status return
     return status;
 }
 
+/* ---- Where it runs ---- */
+
+struct job {
+    const void *identity; /* of who waits for it */
+    const mote_host_function *function;
+    const mote_value *args;
+    size_t n_args;
+    mote_value *result;
+    mote_error *host_err;
+    mote_status returned;
+};
+
+static void do_job(void *context)
+{
+    struct job *job = context;
+    const mote_host_function *function = job->function;
+    mt_guard_act_for(job->identity);
+    job->returned =
+        function->fn(function->context, job->args, job->n_args, job->result, job->host_err);
+    mt_guard_act_for(NULL);
+}
+
+static mote_status refused(const char *function, const struct mt_verdict *verdict, mote_error *err)
+{
+    const char *name = verdict->is_foreign ? NULL : mt_system_call_name(verdict->number);
+    char what[48];
+    if (name != NULL)
+        snprintf(what, sizeof(what), "%s (%d)", name, verdict->number);
+    else
+        snprintf(what, sizeof(what), "%d%s", verdict->number,
+                 verdict->is_foreign ? " of another architecture" : "");
+    mote_status status = mt_fail(err, MOTE_E_SYSTEM_CALL,
+                                 "host function %s was refused system call %s", function, what);
+    if (err == NULL)
+        return status;
+    err->os_errno = EPERM;
+    mt_error_copy(err->subject, sizeof(err->subject), what, strlen(what));
+    name_function(err, function, strlen(function));
+    return status;
+}
+
+static mote_status ended_thread(const char *function, mote_error *err)
+{
+    mote_status status =
+        mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s ended its thread", function);
+    name_function(err, function, strlen(function));
+    return status;
+}
+
+mote_status mt_host_function_run(mote_sandbox *sandbox, const struct mt_host_function *function,
+                                 const mote_value *args, size_t n_args, mote_value *result,
+                                 mote_error *host_err, mote_status *returned, mote_error *err)
+{
+    struct job job = {.identity = mt_guard_identity(),
+                      .function = &function->as_registered,
+                      .args = args,
+                      .n_args = n_args,
+                      .result = result,
+                      .host_err = host_err};
+    struct mt_verdict verdict;
+    /* The library's own printing is no host function of the program's. */
+    if (sandbox->worker == NULL || job.function->fn == mt_host_print) {
+        *returned = job.function->fn(job.function->context, args, n_args, result, host_err);
+        return MOTE_OK;
+    }
+    mote_status status =
+        mt_worker_run(sandbox->worker, &function->allowed, do_job, &job, &verdict, err);
+    if (status != MOTE_OK)
+        return status;
+    if (verdict.is_refused)
+        return refused(job.function->name, &verdict, err);
+    if (verdict.has_ended_thread)
+        return ended_thread(job.function->name, err);
+    *returned = job.returned;
+    return MOTE_OK;
+}
+
 /* The limit on processor time is the guest's: what its host functions use does not count. */
 static uint64_t cpu_now(const struct mt_run *run)
 {
@@ -88,10 +166,11 @@ static uint64_t cpu_now(const struct mt_run *run)
 }
 
 /* Run the function. When it returned is noted, and its name if it ran far past the limit. */
-static mote_status run_function(struct mt_run *run, const mote_host_function *function,
+static mote_status run_function(struct mt_run *run, const struct mt_host_function *entry,
                                 const mote_value *args, size_t n_args, mote_value *result,
                                 mote_error *err)
 {
+    const mote_host_function *function = &entry->as_registered;
     mote_error host_err;
     host_err.code = MOTE_OK;
     host_err.guest_code = 0;
@@ -105,7 +184,9 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
         started_ns = mt_clock_ns();
     }
     uint64_t cpu_before_ns = cpu_now(run);
-    mote_status returned = function->fn(function->context, args, n_args, result, &host_err);
+    mote_status returned = MOTE_OK;
+    mote_status status =
+        mt_host_function_run(run->sandbox, entry, args, n_args, result, &host_err, &returned, err);
     if (!mt_process_is(run->sandbox->process_mark))
         return mt_fail(err, MOTE_E_FORKED, "host function %s returned in a forked child",
                        function->name);
@@ -114,7 +195,8 @@ static mote_status run_function(struct mt_run *run, const mote_host_function *fu
     run->answered_ns = mt_clock_ns();
     if (run->answered_ns > latest)
         run->late_function = function->name;
-    mote_status status = returned == MOTE_OK ? MOTE_OK : failed(function, returned, &host_err, err);
+    if (status == MOTE_OK && returned != MOTE_OK)
+        status = failed(function, returned, &host_err, err);
     mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
                    status);
     return status;
@@ -156,17 +238,19 @@ static mote_status read_call(mote_sandbox *sandbox, const struct mt_element *ele
 
 /* The function that a host call is for, and its arguments; or why it is refused. */
 static mote_status admit(const mote_sandbox *sandbox, const struct mt_wire_call *call,
-                         const mote_host_function **function, mote_value *args, mote_error *err)
+                         const struct mt_host_function **function, mote_value *args,
+                         mote_error *err)
 {
     const char *name = (const char *)call->name.data;
     *function = mt_registry_find(&sandbox->registry, name, call->name.len);
     if (*function == NULL)
         return unknown(name, call->name.len, "is not registered", err);
     bool is_init = atomic_load(&sandbox->state) == MOTE_SANDBOX_CREATED;
+    const mote_host_function *registered = &(*function)->as_registered;
     if (is_init && !sandbox->settings.host_calls_in_init &&
-        strcmp((*function)->name, MT_HOST_PRINT_NAME) != 0)
+        strcmp(registered->name, MT_HOST_PRINT_NAME) != 0)
         return unknown(name, call->name.len, "is not answered while the guest initialises", err);
-    return take_arguments(*function, call, args, err);
+    return take_arguments(registered, call, args, err);
 }
 
 mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
@@ -174,7 +258,7 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
 {
     mote_sandbox *sandbox = run->sandbox;
     struct mt_wire_call call;
-    const mote_host_function *function;
+    const struct mt_host_function *function;
     mote_value args[MT_WIRE_MAX_PARAMETERS];
     mote_value result;
     mote_status status = read_call(sandbox, element, &call, err);
@@ -187,7 +271,7 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
     }
     status = run_function(run, function, args, call.n_params, &result, err);
     if (status == MOTE_OK)
-        status = put_result(sandbox, function, &result, err);
+        status = put_result(sandbox, &function->as_registered, &result, err);
     mt_copy_close(&sandbox->message_copy); /* a host function may have kept its arguments */
     return status;
 }
@@ -196,7 +280,8 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
 static bool is_for_guest(mote_status status)
 {
     return status == MOTE_E_HOST_FUNCTION || status == MOTE_E_HOST_FUNCTION_UNKNOWN ||
-           status == MOTE_E_HOST_FUNCTION_ARGUMENTS || status == MOTE_E_INPUT_FULL;
+           status == MOTE_E_HOST_FUNCTION_ARGUMENTS || status == MOTE_E_INPUT_FULL ||
+           status == MOTE_E_SYSTEM_CALL;
 }
 
 mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *element, mote_error *err)
@@ -213,12 +298,17 @@ mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *elemen
     mt_exception_clear(layout, window);
     if (status == MOTE_OK)
         return MOTE_OK;
-    const struct mt_exception exception = {
+    struct mt_exception exception = {
         .message = failure.message[0] != '\0' ? failure.message : failure.text,
         .source = failure.function,
         .code = failure.guest_code,
         .status = status,
     };
+    /* What the host's functions do is not the guest's to know. */
+    if (status == MOTE_E_SYSTEM_CALL) {
+        exception.status = MOTE_E_HOST_FUNCTION;
+        exception.message = mote_status_meaning(MOTE_E_HOST_FUNCTION);
+    }
     mt_exception_write(layout, window, &exception);
     return MOTE_OK;
 }

@@ -22,14 +22,14 @@ static void load_image(const mote_sandbox *sandbox, const struct mt_window *wind
 
 static mote_status register_print(mote_sandbox *sandbox, mote_error *err)
 {
-    const mote_host_function print = {
-        .name = MT_HOST_PRINT_NAME,
-        .fn = mt_host_print,
-        .context = sandbox,
-        .returns = MOTE_TYPE_I32,
-        .n_params = 1,
-        .params = {MOTE_TYPE_STR},
-    };
+    const struct mt_host_function print = {.as_registered = {
+                                               .name = MT_HOST_PRINT_NAME,
+                                               .fn = mt_host_print,
+                                               .context = sandbox,
+                                               .returns = MOTE_TYPE_I32,
+                                               .n_params = 1,
+                                               .params = {MOTE_TYPE_STR},
+                                           }};
     return mt_registry_add(&sandbox->registry, &sandbox->allocator, &print, err);
 }
 
@@ -56,6 +56,8 @@ static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_e
         status = mt_process_mark(&sandbox->process_mark, err);
     if (status == MOTE_OK)
         status = register_print(sandbox, err);
+    if (status == MOTE_OK && sandbox->settings.filter_host_functions)
+        status = mt_worker_create(&sandbox->allocator, &sandbox->worker, err);
     if (status == MOTE_OK)
         status = mt_template_get(sandbox->image, sandbox->driver, &sandbox->settings.sizes,
                                  &sandbox->template, err);
@@ -97,8 +99,10 @@ void mt_sandbox_destroy(mote_sandbox *sandbox)
 {
     mote_image *image = sandbox->image;
     mote_allocator allocator = sandbox->allocator;
+    bool is_copy = !mt_process_is(sandbox->process_mark);
+    mt_worker_destroy(sandbox->worker, is_copy);
     if (sandbox->machine != NULL) {
-        sandbox->driver->destroy(sandbox->machine, !mt_process_is(sandbox->process_mark));
+        sandbox->driver->destroy(sandbox->machine, is_copy);
         mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_DESTROYED, 1);
     }
     mote_metrics_destroy(sandbox->settings.metrics);
@@ -119,26 +123,30 @@ static bool has_print_types(const mote_host_function *function)
 }
 
 mote_status mt_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
-                                mote_error *err)
+                                const int *system_calls, size_t n_system_calls, mote_error *err)
 {
+    struct mt_host_function added = {.as_registered = *function};
+    mote_status status = mt_system_calls_set(&added.allowed, system_calls, n_system_calls, err);
+    if (status != MOTE_OK)
+        return status;
     bool is_print = function->name != NULL && strcmp(function->name, MT_HOST_PRINT_NAME) == 0;
     if (is_print && !has_print_types(function))
         return mt_fail(err, MOTE_E_ARGUMENT, "%s has other types than (str) -> i32",
                        MT_HOST_PRINT_NAME);
-    mote_host_function before = {.name = NULL};
+    struct mt_host_function before = {.as_registered = {.name = NULL}};
     if (function->name != NULL) {
-        const mote_host_function *known =
+        const struct mt_host_function *known =
             mt_registry_find(&sandbox->registry, function->name, strlen(function->name));
         if (known != NULL)
             before = *known;
     }
-    mote_status status = mt_registry_add(&sandbox->registry, &sandbox->allocator, function, err);
+    status = mt_registry_add(&sandbox->registry, &sandbox->allocator, &added, err);
     if (status != MOTE_OK)
         return status;
     status = mt_sandbox_publish_definitions(sandbox, err);
     if (status == MOTE_OK)
         return MOTE_OK;
-    if (before.name != NULL)
+    if (before.as_registered.name != NULL)
         (void)mt_registry_add(&sandbox->registry, &sandbox->allocator, &before, NULL);
     else
         mt_registry_remove(&sandbox->registry, &sandbox->allocator, function->name);

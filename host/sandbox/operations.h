@@ -25,7 +25,7 @@ mote_sandbox_state mt_lifecycle_next(enum mt_operation operation, mote_sandbox_s
 /* The rest is called by who has claimed the guard. */
 
 mote_status mt_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
-                                mote_error *err);
+                                const int *system_calls, size_t n_system_calls, mote_error *err);
 mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err);
 mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, const mote_value *args,
                                 size_t n_args, mote_type asked, mote_value *result,

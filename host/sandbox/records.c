@@ -80,19 +80,22 @@ static void give_log(mote_sandbox *sandbox, const struct mt_wire_log *log)
 /* Printed text goes to whatever function is registered as HostPrint. */
 static mote_status give_print(mote_sandbox *sandbox, const struct mt_wire_log *log, mote_error *err)
 {
-    const mote_host_function *print =
+    const struct mt_host_function *print =
         mt_registry_find(&sandbox->registry, MT_HOST_PRINT_NAME, strlen(MT_HOST_PRINT_NAME));
     if (print == NULL)
         return mt_fail(err, MOTE_E_BUG, "%s is not registered", MT_HOST_PRINT_NAME);
     const mote_value text = mote_str_n((const char *)log->message.data, log->message.len);
     mote_value result;
     mote_error host_err = {.code = MOTE_OK};
-    if (print->fn(print->context, &text, 1, &result, &host_err) == MOTE_OK)
-        return MOTE_OK;
+    mote_status returned;
+    mote_status status =
+        mt_host_function_run(sandbox, print, &text, 1, &result, &host_err, &returned, err);
+    if (status != MOTE_OK || returned == MOTE_OK)
+        return status;
     char escaped[MOTE_ERROR_TEXT_BYTES];
     mt_escape(escaped, sizeof(escaped), host_err.message, strlen(host_err.message));
-    mote_status status =
-        mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed: %s", print->name, escaped);
+    status = mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed: %s",
+                     print->as_registered.name, escaped);
     if (err != NULL)
         err->guest_code = host_err.guest_code;
     return status;

@@ -85,6 +85,8 @@ void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
     uint64_t now = mt_clock_ns();
     sandbox->stats.last_wall_us = (now - run->started_ns) / NS_PER_US;
     sandbox->stats.system_calls = sandbox->driver->n_system_calls(sandbox->machine);
+    if (sandbox->worker != NULL)
+        sandbox->stats.system_calls += mt_worker_n_system_calls(sandbox->worker);
     atomic_store(&sandbox->state, state_after(run, status));
     mt_guard_end(&sandbox->guard);
     if (status != MOTE_OK && mote_status_class(status) == MOTE_CLASS_GUEST_FAULT)

@@ -22,6 +22,7 @@
 #define MOTE_HOST_SANDBOX_SANDBOX_H
 
 #include "host/hostfn/registry.h"
+#include "host/hostfn/worker.h"
 #include "host/memory/buffers.h"
 #include "host/observe/metrics.h"
 #include "host/observe/rate.h"
@@ -47,6 +48,7 @@ struct mote_sandbox {
     struct mt_registry registry;    /* (g) */
     const mote_function *latest;    /* (g) that was called; NULL before the first */
     size_t latest_name_bytes;       /* (g) */
+    struct mt_worker *worker;       /* (c) NULL: host functions run on the calling thread */
     struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
     struct mt_history history;   /* (g) */
@@ -118,6 +120,11 @@ void mt_records_tell_dropped(mote_sandbox *sandbox, uint64_t now_ns);
 mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *element,
                                 mote_error *err);
 mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *element, mote_error *err);
+/* Run a host function where this sandbox runs them. *returned is what it returned; MOTE_OK: it did
+ * so, and made no system call that its filter refuses. */
+mote_status mt_host_function_run(mote_sandbox *sandbox, const struct mt_host_function *function,
+                                 const mote_value *args, size_t n_args, mote_value *result,
+                                 mote_error *host_err, mote_status *returned, mote_error *err);
 /* HostPrint as every sandbox has it; context is the sandbox. */
 mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,
                           mote_error *err);

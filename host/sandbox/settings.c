@@ -108,6 +108,7 @@ mote_status mt_settings_init(struct mt_settings *settings, const mote_config *co
     made.metrics = config->metrics;
     made.span = config->span;
     made.span_context = config->span_context;
+    made.filter_host_functions = config->filter_host_functions;
     *settings = made;
     return MOTE_OK;
 }

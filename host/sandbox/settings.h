@@ -25,6 +25,7 @@ struct mt_settings {
     uint64_t log_burst;
     mote_span_fn span;
     void *span_context;
+    bool filter_host_functions;
 };
 
 /* config may be NULL. MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */

@@ -182,6 +182,9 @@ typedef struct mote_config {
     uint64_t log_burst; /**< how many may come at once; 0: as many as in a second */
     mote_span_fn span;  /**< NULL: none */
     void *span_context;
+    /** Run host functions on a thread of the sandbox's own, under a filter of system calls: see
+     * mote_sandbox_register_allowing(). It is there from the sandbox's creation to its end. */
+    bool filter_host_functions;
 } mote_config;
 
 /** The initial value of every mote_config. */
@@ -189,7 +192,7 @@ typedef struct mote_config {
     { \
         sizeof(mote_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, MOTE_POLICY_HARDWARE_ONLY, \
             MOTE_LOG_OFF, false, false, false, NULL, NULL, NULL, NULL, 0, 0, false, NULL, 0, NULL, \
-            0, 0, NULL, NULL \
+            0, 0, NULL, NULL, false \
     }
 
 #ifdef __cplusplus

@@ -75,7 +75,8 @@ typedef enum mote_class {
     X(MOTE_E_HOST_FUNCTION_UNKNOWN, 74, HOST, "the guest called a host function nobody exposed") \
     X(MOTE_E_HOST_FUNCTION_ARGUMENTS, 75, HOST, "the guest called a host function wrongly") \
     X(MOTE_E_OUTPUT, 76, HOST, "output cannot be written (the mote program only)") \
-    X(MOTE_E_BUG, 77, HOST, "an invariant of the library does not hold")
+    X(MOTE_E_BUG, 77, HOST, "an invariant of the library does not hold") \
+    X(MOTE_E_SYSTEM_CALL, 78, HOST, "a host function made a system call that its filter refuses")
 
 /** The outcome of a fallible function: MOTE_OK, which is 0, or one of MOTE_E_*. */
 typedef enum mote_status {

@@ -65,8 +65,9 @@ typedef struct mote_sandbox_stats {
  * Threads: any; may block.
  * Errors: MOTE_E_ARGUMENT (image or out is NULL), MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE (a size is
  * over its cap), MOTE_E_IMAGE_TOO_LARGE (image and sizes together are over the cap), MOTE_E_DRIVER
- * (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why), MOTE_E_MEMORY, MOTE_E_SYSTEM. *out
- * is untouched.
+ * (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why), MOTE_E_MEMORY, MOTE_E_SYSTEM (also
+ * where filter_host_functions is set and this kernel, or a filter over the calling thread, has no
+ * user notification for it: Linux 5.9 or later has). *out is untouched.
  */
 MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_config *config,
                                                mote_sandbox **out, mote_error *err);
@@ -89,6 +90,45 @@ MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
                                                  mote_error *err);
 
 /**
+ * Let the guest call a host function which, in a sandbox whose configuration says
+ * filter_host_functions, may make system calls of its own.
+ *
+ * Such a sandbox has a thread, its worker, on which its host functions run, HostPrint too where it
+ * was replaced; callbacks stay on the calling thread. A filter on the worker (seccomp) allows every
+ * function futex, sched_yield, munmap, madvise, rt_sigprocmask, rt_sigaction, rt_sigreturn,
+ * sigaltstack and exit; write to descriptors 1 and 2; ioctl with the request TCGETS;
+ * restart_syscall, getpid, and what gives rights up - setuid, setgid, setreuid, setregid,
+ * setresuid, setresgid, setgroups - which the C library makes each thread do. For any other call
+ * the kernel asks, and the number alone decides: those listed here go on whatever their arguments,
+ * which may change while somebody looks at them; the rest fail with EPERM, and so do calls of the
+ * 32-bit and x32 ABIs. No handler is installed.
+ *
+ * A function that was refused a call runs on until it returns; then the guest's call ends with
+ * MOTE_E_SYSTEM_CALL, whose text has the function, the call's name and its number, whatever the
+ * function made of it. malloc() may need mmap, mprotect and brk. No function can be allowed clone,
+ * clone3, fork or vfork: what it started would be under the filter, with nobody to answer for it.
+ *
+ * The filter contains mistakes of the program's own functions: it is no border for guests, which
+ * have none of the host's system calls anyhow, and none against code that runs on the worker and
+ * writes to the memory of other threads. On the worker signals are blocked but for those that
+ * instructions raise, thread-local variables are its own, longjmp() out of a function is undefined,
+ * and a C++ exception that leaves it ends the process. A function that ends the worker's thread
+ * ends the guest's call with MOTE_E_HOST_FUNCTION; the next one gets a new thread.
+ *
+ * In a sandbox without the filter this is mote_sandbox_register().
+ *
+ * Units: system_calls has n_system_calls numbers of the x86-64 ABI, such as SYS_openat.
+ * Owner: the numbers are copied; else as mote_sandbox_register().
+ * Threads: one at a time per sandbox.
+ * Errors: those of mote_sandbox_register(); MOTE_E_ARGUMENT for system_calls that is NULL with a
+ * length, and for a number that is not between 0 and 1023 or starts threads or processes.
+ */
+MOTE_NODISCARD mote_status mote_sandbox_register_allowing(mote_sandbox *sandbox,
+                                                          const mote_host_function *function,
+                                                          const int *system_calls,
+                                                          size_t n_system_calls, mote_error *err);
+
+/**
  * Run the guest's initialisation. Once it succeeded, calls are accepted.
  *
  * Units: none.
@@ -98,7 +138,8 @@ MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
  * MOTE_E_FORKED, MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT,
  * MOTE_E_GUEST_ABORT, MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_GUEST_DIED,
  * MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
- * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_INPUT_FULL, MOTE_E_MEMORY, MOTE_E_SYSTEM.
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_INPUT_FULL, MOTE_E_MEMORY,
+ * MOTE_E_SYSTEM.
  */
 MOTE_NODISCARD mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err);
 
@@ -135,7 +176,8 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
  * 14, by the check before it): the sandbox stays ready. After these it is poisoned:
  * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
  * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
- * MOTE_E_HOST_FUNCTION_ARGUMENTS; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it dead.
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it
+ * dead.
  */
 MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,
                                      const mote_value *args, size_t n_args, mote_type returns,

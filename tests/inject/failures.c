@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,14 +22,23 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* Other threads' calls go through. */
-static _Thread_local struct {
-    bool is_armed;
+struct failures {
+    atomic_bool is_armed;
     enum failures_of kind;
-    size_t n_before; /* calls that still go through */
+    _Atomic size_t n_before; /* calls that still go through */
     int with_errno;
-    const char *failed;
-} failures;
+    const char *_Atomic failed;
+};
+
+static _Thread_local struct failures own;
+/* Those of who started the thread while they were armed: its calls are the library's, too. Other
+ * threads' calls go through. */
+static _Thread_local struct failures *starters;
+
+static struct failures *failures_here(void)
+{
+    return starters != NULL ? starters : &own;
+}
 
 static struct {
     void *at;
@@ -39,33 +49,34 @@ static _Atomic int64_t mapped_bytes;
 
 void failures_arm(enum failures_of kind, size_t n_before, int with_errno)
 {
-    failures.kind = kind;
-    failures.n_before = n_before;
-    failures.with_errno = with_errno;
-    failures.failed = NULL;
-    failures.is_armed = true;
+    own.kind = kind;
+    own.n_before = n_before;
+    own.with_errno = with_errno;
+    own.failed = NULL;
+    own.is_armed = true;
 }
 
 void failures_disarm(void)
 {
-    failures.is_armed = false;
+    own.is_armed = false;
 }
 
 const char *failures_failed(void)
 {
-    return failures.failed;
+    return own.failed;
 }
 
 static bool is_next(enum failures_of kind, const char *what)
 {
-    if (!failures.is_armed || failures.failed != NULL || failures.kind != kind)
+    struct failures *failures = failures_here();
+    if (!failures->is_armed || failures->failed != NULL || failures->kind != kind)
         return false;
-    if (failures.n_before > 0) {
-        failures.n_before--;
+    if (failures->n_before > 0) {
+        failures->n_before--;
         return false;
     }
-    failures.failed = what;
-    errno = failures.with_errno;
+    failures->failed = what;
+    errno = failures->with_errno;
     return true;
 }
 
@@ -319,6 +330,48 @@ int __wrap_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
 int __wrap_timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
 {
     return fails("timer_create") ? -1 : __real_timer_create(clock, event, timer);
+}
+
+int __real_prctl(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    return fails("prctl") ? -1 : __real_prctl(what, a, b, c, d);
+}
+
+struct beginning {
+    void *(*fn)(void *context);
+    void *context;
+    struct failures *starters;
+};
+
+static void *begin(void *context)
+{
+    const struct beginning beginning = *(struct beginning *)context;
+    free(context);
+    starters = beginning.starters;
+    return beginning.fn(beginning.context);
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*fn)(void *context), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*fn)(void *context), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*fn)(void *context), void *context)
+{
+    if (fails("pthread_create"))
+        return failures_here()->with_errno;
+    if (!own.is_armed)
+        return __real_pthread_create(thread, attributes, fn, context);
+    struct beginning *beginning = __real_malloc(sizeof(*beginning));
+    if (beginning == NULL)
+        return ENOMEM;
+    *beginning = (struct beginning){fn, context, &own};
+    int failure = __real_pthread_create(thread, attributes, begin, beginning);
+    if (failure != 0)
+        free(beginning);
+    return failure;
 }
 
 int __real_pthread_setspecific(pthread_key_t key, const void *value);

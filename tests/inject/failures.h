@@ -9,8 +9,8 @@
 
 enum failures_of { FAILURES_OF_SYSTEM_CALLS, FAILURES_OF_ALLOCATIONS };
 
-/* Let the call of this kind that follows n_before others in the calling thread fail: system calls
- * with the errno, allocations with NULL. */
+/* Let the call of this kind that follows n_before others in the calling thread, and in those that
+ * it starts, fail: system calls with the errno, allocations with NULL. */
 void failures_arm(enum failures_of kind, size_t n_before, int with_errno);
 void failures_disarm(void);
 

@@ -599,6 +599,30 @@ static void test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopp
     guest_close(&guest);
 }
 
+/* Its sleep is a system call. */
+static void test_a_filtered_host_function_is_refused_system_calls(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    int n_calls = 0;
+    config.filter_host_functions = true;
+    guest_open(&guest, GUEST_01, &config);
+    add(&guest, "F", sleep_20_ms, NULL, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    add(&guest, "G", echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_push_call(&guest, "G", NULL, 0);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_push_call(&guest, "F", NULL, 0);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    assert_error(call_i32(&guest), MOTE_E_SYSTEM_CALL);
+    assert_string_equal(last_error.function, "F");
+    assert_int_equal(n_calls, 1);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -621,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_a_host_function_cannot_use_its_own_sandbox),
         cmocka_unit_test(test_a_host_function_may_use_another_sandbox),
         cmocka_unit_test(test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopped),
+        cmocka_unit_test(test_a_filtered_host_function_is_refused_system_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

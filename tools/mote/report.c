@@ -200,6 +200,7 @@ static const struct object objects[] = {
     {MOTE_CLASS_HOST, MOTE_E_HOST_FUNCTION, write_host_function},
     {MOTE_CLASS_HOST, MOTE_E_HOST_FUNCTION_UNKNOWN, write_host_function},
     {MOTE_CLASS_HOST, MOTE_E_HOST_FUNCTION_ARGUMENTS, write_host_function},
+    {MOTE_CLASS_HOST, MOTE_E_SYSTEM_CALL, write_host_function},
     {MOTE_CLASS_HOST, MOTE_OK, write_host},
 };
 
