@@ -91,7 +91,8 @@ static void test_the_same_name_replaces(void **state)
 
 static mote_status try_to_add(const mote_host_function *function)
 {
-    return mt_registry_add(&registry, &allocator, function, NULL);
+    const struct mt_host_function added = {.as_registered = *function};
+    return mt_registry_add(&registry, &allocator, &added, NULL);
 }
 
 static void test_a_name_has_1_to_95_bytes_of_utf8(void **state)
