@@ -205,6 +205,24 @@ static void test_64_program_headers_are_accepted(void **state)
     mt_image_fini(&image);
 }
 
+/* Sorted by name, as every table of functions is. */
+static void test_each_of_up_to_8_functions_is_found(void **state)
+{
+    (void)state;
+    mote_function functions[] = {{.name = "b"}, {.name = "d"}, {.name = "f"}, {.name = "h"},
+                                 {.name = "j"}, {.name = "l"}, {.name = "n"}, {.name = "p"}};
+    struct mt_image image = {.functions = functions};
+    for (size_t n = 0; n <= sizeof(functions) / sizeof(functions[0]); n++) {
+        image.n_functions = n;
+        assert_null(mt_image_function_named(&image, "a"));
+        for (size_t i = 0; i < n; i++) {
+            const char after[] = {(char)(functions[i].name[0] + 1), '\0'};
+            assert_ptr_equal(mt_image_function_named(&image, functions[i].name), &functions[i]);
+            assert_null(mt_image_function_named(&image, after));
+        }
+    }
+}
+
 /* ld.gold and old linkers: no separate pages for code, so that R and R E share one. */
 static void test_a_shared_page_gets_the_union_of_rights(void **state)
 {
@@ -335,6 +353,7 @@ static void test_alignments_of_0_and_1_are_none(void **state)
         elf_maker_fill(&maker);
         maker.headers[MAKER_H_READ_ONLY].p_align = alignment;
         maker.CODE_SEGMENT.p_align = alignment;
+        maker.DATA_SEGMENT.p_align = alignment; /* not at its address in the file */
         struct mt_image image = parse_good(&maker);
         assert_int_equal(image.alignment, 0x1000);
         mt_image_fini(&image);
@@ -371,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_a_pie_marked_et_exec_is_accepted),
         cmocka_unit_test(test_other_headers_may_say_anything_in_any_order),
         cmocka_unit_test(test_64_program_headers_are_accepted),
+        cmocka_unit_test(test_each_of_up_to_8_functions_is_found),
         cmocka_unit_test(test_a_shared_page_gets_the_union_of_rights),
         cmocka_unit_test(test_relro_covers_whole_pages_only),
         cmocka_unit_test(test_relro_may_begin_inside_a_page),
