@@ -34,7 +34,7 @@ FILES = {
     "wire/*.c": ["wire_*_test"],
     "host/memory/*.c": ["buffers_test", "layout_test", "guest_memory_test", "exception_test"],
     "host/memory/guest_memory.h": ["buffers_test", "layout_test", "guest_memory_test"],
-    "host/hostfn/*.c": ["hostfn_test"],
+    "host/hostfn/*.c": ["hostfn_test", "worker_test"],
     "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_contract_test"],
     "host/driver/process/exit.c": ["process_exit_test", "process_test", "driver_contract_test"],
     "host/base/page_set.c": ["page_set_test", "frozen_test"],
