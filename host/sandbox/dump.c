@@ -122,15 +122,14 @@ static mote_status finish_file(int fd, const char *made, const char *path, mote_
 static mote_status write_file(const mote_allocator *allocator, const char *path,
                               const struct mt_core *core, mote_error *err)
 {
-    size_t path_bytes = strlen(path);
+    const size_t room = strlen(path) + sizeof(TEMPORARY_ENDING);
     mote_status status = check_place(path, err);
     if (status != MOTE_OK)
         return status;
-    char *made = mt_alloc(allocator, path_bytes + sizeof(TEMPORARY_ENDING));
+    char *made = mt_alloc(allocator, room);
     if (made == NULL)
         return mt_fail(err, MOTE_E_MEMORY, "no memory for the name of a core file");
-    memcpy(made, path, path_bytes);
-    memcpy(made + path_bytes, TEMPORARY_ENDING, sizeof(TEMPORARY_ENDING));
+    snprintf(made, room, "%s%s", path, TEMPORARY_ENDING);
     int fd = mkostemp(made, O_CLOEXEC);
     if (fd < 0)
         status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "open of the core file");
