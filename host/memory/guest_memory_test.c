@@ -43,6 +43,18 @@ static void assert_written(uint64_t first, uint64_t n)
     mt_page_set_clear(&written);
 }
 
+static void test_a_write_changes_its_bytes_and_no_others(void **state)
+{
+    (void)state;
+    const uint64_t at = MT_PAGE_BYTES - 2;
+    assert_true(mt_guest_write(&window, mt_gva(START + at), "abcd", 4));
+    assert_memory_equal(memory + at - 1, "\0abcd", 6);
+    assert_true(mt_guest_write(&window, mt_gva(START + at), NULL, 0));
+    assert_memory_equal(memory + at - 1, "\0abcd", 6);
+    assert_false(mt_guest_write(&window, mt_gva(START + LEN_BYTES - 3), "abcd", 4));
+    assert_int_equal(memory[LEN_BYTES - 3], 0);
+}
+
 static void test_each_page_that_a_write_touches_is_known(void **state)
 {
     (void)state;
@@ -140,6 +152,8 @@ static void test_a_message_that_does_not_fit_marks_the_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_write_changes_its_bytes_and_no_others, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_each_page_that_a_write_touches_is_known, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_writes_nothing_marks_nothing, set_up, tear_down),
