@@ -266,11 +266,9 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
 /* A child that tells its exit while it spins may meet a signal at any moment: that is for later. */
 void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out)
 {
-    if (machine->is_spinning)
-        read_stub_call(machine, out);
-    else if (get_u64(machine->from + MT_FROM_IS_SIGNAL) == 1)
+    if (!machine->is_spinning && get_u64(machine->from + MT_FROM_IS_SIGNAL) == 1)
         read_signal(machine, out);
-    else if (get_u64(machine->from + MT_FROM_IS_OUT) == 1)
+    else if (machine->is_spinning || get_u64(machine->from + MT_FROM_IS_OUT) == 1)
         read_stub_call(machine, out);
     else
         mt_process_died(out, "the guest waits and says nothing, frame", 0);
