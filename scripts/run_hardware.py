@@ -20,7 +20,7 @@ timeout {limit_s} {path}
 echo "@@end {name} $?"
 """
 # The programs that drive a virtual CPU.
-SUITE = ["*contract_test", "api_*_test", "hostile*_test", "record_*_test"]
+SUITE = ["*contract_test", "api_*_test", "hostile*_test", "record_*_test", "worker_test"]
 SECTION = re.compile(r"@@begin (\S+)\r?\n(.*?)@@end \1 (\d+)", re.S)
 
 
