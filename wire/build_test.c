@@ -56,6 +56,51 @@ static void test_call_reads_back_the_same(void **state)
         assert_same_value(&found.params[i], &call.params[i]);
 }
 
+/* Over bytes that are not zero, so that what is left out shows. */
+static void test_names_and_texts_of_calls_are_copied_with_their_nul(void **state)
+{
+    (void)state;
+    struct mt_wire_call call = {
+        .name = view_of("Look"),
+        .call_type = MT_WIRE_CALL_HOST,
+        .returns = MT_WIRE_STR,
+        .params = {{.type = MT_WIRE_STR, .as.view = view_of("abcd")},
+                   {.type = MT_WIRE_STR, .as.view = view_of("abcdefgh")}},
+    };
+    struct mt_wire_call found;
+    for (call.n_params = 0; call.n_params < 3; call.n_params++) {
+        memset(buffer, 0xEE, sizeof(buffer));
+        size_t len = mt_wire_build_call(buffer, sizeof(buffer), &call);
+        assert_true(mt_wire_read_call(buffer, len, &found, &fault));
+        assert_true(view_is(found.name, "Look"));
+        assert_int_equal(found.name.data[4], 0);
+    }
+    assert_true(view_is(found.params[0].as.view, "abcd"));
+    assert_int_equal(found.params[0].as.view.data[4], 0);
+    assert_true(view_is(found.params[1].as.view, "abcdefgh"));
+    assert_int_equal(found.params[1].as.view.data[8], 0);
+}
+
+static void test_parameters_that_no_message_holds_are_refused(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {MT_WIRE_MAX_BYTES - 1, MT_WIRE_MAX_BYTES, MT_WIRE_MAX_BYTES + 1,
+                                  SIZE_MAX - 4,          SIZE_MAX - 1,      SIZE_MAX};
+    static const enum mt_wire_type types[] = {MT_WIRE_STR, MT_WIRE_BYTES};
+    for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]); i++) {
+        struct mt_wire_call call = {.name = view_of("F"), .n_params = 1};
+        call.params[0].type = types[i % 2];
+        call.params[0].as.view.data = buffer;
+        call.params[0].as.view.len = lens[i / 2];
+        assert_int_equal(mt_wire_call_bytes(&call), 0);
+        call.n_params = 2;
+        call.params[1] = (struct mt_wire_value){.type = MT_WIRE_BOOL};
+        assert_int_equal(mt_wire_call_bytes(&call), 0);
+        assert_int_equal(mt_wire_build_call(NULL, SIZE_MAX, &call), 0);
+        assert_int_equal(mt_wire_build_call(buffer, sizeof(buffer), &call), 0);
+    }
+}
+
 static void test_call_without_parameters_has_no_vector(void **state)
 {
     (void)state;
@@ -446,6 +491,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_reads_back_the_same),
+        cmocka_unit_test(test_names_and_texts_of_calls_are_copied_with_their_nul),
+        cmocka_unit_test(test_parameters_that_no_message_holds_are_refused),
         cmocka_unit_test(test_call_without_parameters_has_no_vector),
         cmocka_unit_test(test_result_of_every_type_reads_back_the_same),
         cmocka_unit_test(test_zero_values_read_back_the_same),
