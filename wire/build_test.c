@@ -88,7 +88,8 @@ static void test_parameters_that_no_message_holds_are_refused(void **state)
                                   SIZE_MAX - 4,          SIZE_MAX - 1,      SIZE_MAX};
     static const enum mt_wire_type types[] = {MT_WIRE_STR, MT_WIRE_BYTES};
     for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]); i++) {
-        struct mt_wire_call call = {.name = view_of("F"), .n_params = 1};
+        struct mt_wire_call call = {
+            .name = view_of("F"), .call_type = MT_WIRE_CALL_HOST, .n_params = 1};
         call.params[0].type = types[i % 2];
         call.params[0].as.view.data = buffer;
         call.params[0].as.view.len = lens[i / 2];
