@@ -23,7 +23,7 @@ ROWS = 136
 MAX_ROWS_OF_A_TEST = 3
 MAX_NOTHING_TO_KEEP = 12
 ROW = re.compile(r"^\| ([A-Z][\d.]+) \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)
-REASON = re.compile(r"^(not here|nothing to keep|part two): \S.*$")
+REASON = re.compile(r"^(not here|nothing to keep): \S.*$")
 # What the linker is given for a test program, in ninja's words.
 LINK = re.compile(r"^build tests/(\w+): \S+((?: \S+\.o)+)", re.MULTILINE)
 

@@ -38,7 +38,7 @@ CHANGES = {
     "B03: a cell is empty": lambda: PAGE.replace(row("B03"), f"| B03 | a |  | {A_TEST} |\n"),
     "B03: neither a test nor": lambda: PAGE.replace(row("B03"), "| B03 | a | b | kept |\n"),
     "B03: a test and a reason": lambda: PAGE.replace(
-        row("B03"), f"| B03 | a | b | part two: {A_TEST} |\n"
+        row("B03"), f"| B03 | a | b | not here: {A_TEST} |\n"
     ),
 }
 
