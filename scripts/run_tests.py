@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import partial
@@ -54,7 +56,9 @@ WITHOUT_HARDWARE = "without kvm: "
 LANES_OF_DRIVERS = ["", "asan"]
 # What a sanitizer of threads can say nothing about: one thread runs it, and what it tries of threads
 # others try too. It would take as long again as all the rest.
-ONE_THREAD = ["image_*", "guest_*", "wire_*", "prove_*", "*_rust_test", "api_rust01_test"]
+ONE_THREAD = ["image_*", "guest_*", "wire_*", "prove_*", "*_rust_test", "api_rust01_test", "bench_*",
+              "hostile_images_test", "hostile_leaks_test", "hostile_oddities_test", "inject_test",
+              "record_sandbox_c_test"]  # fmt: skip
 # What sees reads of memory that was never written, which AddressSanitizer does not.
 VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible"]  # fmt: skip
@@ -333,6 +337,26 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def run_in_turn(work, limit_s, showing):
+    results = []
+    for runner, path, name in work:
+        results.append(runner(path.absolute(), limit_s, name))
+        with showing:
+            show(results[-1])
+    return results
+
+
+def run_all(work, limit_s):
+    """Suites run beside the programs: both wait for others more than they compute."""
+    suites = [job for job in work if job[0] is run_suite]
+    programs = [job for job in work if job[0] is not run_suite]
+    showing = threading.Lock()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run_in_turn, programs, limit_s, showing)
+        second = pool.submit(run_in_turn, suites, 2 * limit_s, showing)
+        return first.result() + second.result()
+
+
 def main():
     arguments = parse_arguments()
     sys.stdout.reconfigure(line_buffering=True)
@@ -346,11 +370,7 @@ def main():
         sys.exit("run_tests: nothing to run")
     if arguments.valgrind:
         work = [put_under_valgrind(job) for job in work]
-    results = []
-    for runner, path, name in work:
-        limit_s = arguments.limit * (2 if runner is run_suite else 1)
-        results.append(runner(path.absolute(), limit_s, name))
-        show(results[-1])
+    results = run_all(work, arguments.limit)
     if arguments.results:
         write_results(arguments.results, results)
     unexpected = show_skips(results, allowed, has_hardware)

@@ -607,7 +607,12 @@ static void test_a_filtered_host_function_is_refused_system_calls(void **state)
     struct guest guest;
     int n_calls = 0;
     config.filter_host_functions = true;
-    guest_open(&guest, GUEST_01, &config);
+    /* Valgrind knows no filters with listeners. */
+    if (guest_try_open(&guest, GUEST_01, &config) == MOTE_E_SYSTEM) {
+        print_message("skipped: no worker here: %s\n", last_error.text);
+        guest_close(&guest);
+        skip();
+    }
     add(&guest, "F", sleep_20_ms, NULL, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
     add(&guest, "G", echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
     guest_start(&guest);
