@@ -295,7 +295,7 @@ static void test_no_host_address_is_in_guest_memory(void **state)
     assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
     assert_int_equal(count_host_addresses(sandbox), 0);
     /* One that is put there is found. */
-    const uint64_t ours = (uint64_t)(uintptr_t)&last_error;
+    const uint64_t ours = (uint64_t)(uintptr_t)count_host_addresses;
     memcpy(sandbox->buffers.window.host + sandbox->buffers.window.len_bytes - 4091, &ours, 8);
     assert_int_equal(count_host_addresses(sandbox), 1);
     mote_sandbox_destroy(sandbox);
