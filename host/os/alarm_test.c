@@ -113,16 +113,22 @@ static void test_it_is_heard_from_another_thread(void **state)
     mt_alarm_release(alarm);
 }
 
-/* Any process of the same user may have filled the queue. */
-static void test_it_is_heard_where_no_signal_can_be_queued(void **state)
+/* As when any process of the same user has filled the queue. Returns the limit, to be set again. */
+static struct rlimit ring_without_a_queue(struct mt_alarm *alarm)
 {
-    (void)state;
     struct rlimit before;
-    struct mt_alarm *alarm = hold();
     assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &before), 0);
     const struct rlimit none = {0, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
     ring_from_another_thread(alarm);
+    return before;
+}
+
+static void test_it_is_heard_where_no_signal_can_be_queued(void **state)
+{
+    (void)state;
+    struct mt_alarm *alarm = hold();
+    const struct rlimit before = ring_without_a_queue(alarm);
     bool heard = is_heard(alarm);
     assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &before), 0);
     assert_true(heard);
@@ -134,12 +140,8 @@ static void test_it_is_heard_where_no_signal_can_be_queued(void **state)
 static void test_a_ring_by_the_timer_survives_that_it_is_armed(void **state)
 {
     (void)state;
-    struct rlimit before;
     struct mt_alarm *alarm = hold();
-    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &before), 0);
-    const struct rlimit none = {0, before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
-    ring_from_another_thread(alarm);
+    const struct rlimit before = ring_without_a_queue(alarm);
     assert_int_equal(arm(alarm, mt_clock_ns() + 3600ull * 1000 * MS_NS), 1);
     bool heard = is_heard(alarm);
     assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &before), 0);
