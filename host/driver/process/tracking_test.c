@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which pages the guest wrote, with and without the kernel's help. */
+#include "host/base/page_set_test.h"
+#include "host/driver/process/container_profile.h"
+#include "host/driver/process/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* mov $104, %edx; 1: movb $1, DATA + 0x1000; out %al, %dx; jmp 1b */
+static const uint8_t writes[] = {0xBA, MT_PORT_DONE, 0,    0,    0,    0xC6, 0x04, 0x25,
+                                 0,    0x20,         0x20, 0x00, 0x01, 0xEE, 0xEB, 0xF5};
+
+/* Pages of the private memory: two of data, one of constants, one of stack. */
+static int list_what_is_written(bool is_exact)
+{
+    struct fixture f;
+    struct mt_page_set set;
+    mote_error err = {0};
+    struct mt_exit exit;
+    init_plan(&f, writes, sizeof(writes));
+    if (mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK || !mt_page_set_init(&set, &f.allocator, 4))
+        return 1;
+    memset(f.window.host, 0, 4 * MT_PAGE_BYTES); /* all pages exist */
+    const struct mt_registers registers = {.rip = CODE, .rsp = STACK_END};
+    mt_driver_process.enter(f.machine, &registers);
+    if (mt_driver_process.quiesce(f.machine, &err) != MOTE_OK ||
+        mt_driver_process.track(f.machine, UINT64_MAX, &err) != MOTE_OK ||
+        mt_driver_process.list_written(f.machine, &set, &err) != MOTE_OK)
+        return 2;
+    if (mt_page_set_count(&set) != (is_exact ? 0 : 4))
+        return 3;
+    for (int i = 0; i < 2; i++) {
+        mt_page_set_clear(&set);
+        if (mt_driver_process.begin(f.machine, mt_clock_ns() + 5000 * MS, &err) != MOTE_OK ||
+            mt_driver_process.run(f.machine, &exit, &err) != MOTE_OK || exit.kind != MT_EXIT_PORT ||
+            mt_driver_process.quiesce(f.machine, &err) != MOTE_OK ||
+            mt_driver_process.list_written(f.machine, &set, &err) != MOTE_OK)
+            return 4;
+        if (!page_set_has(&set, 1) || mt_page_set_count(&set) != (is_exact ? 1 : 4))
+            return 5;
+    }
+    mt_page_set_fini(&set, &f.allocator);
+    unload(&f);
+    return 0;
+}
+
+static int list_in_a_container(void)
+{
+    return mt_container_confine(EPERM) != 0 ? 6 : list_what_is_written(false);
+}
+
+static bool can_track(void)
+{
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+    struct uffdio_api api = {.api = UFFD_API, .features = 1u << 15};
+    bool is_asynchronous = fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_asynchronous && access("/proc/self/pagemap", R_OK) == 0;
+}
+
+static void test_written_pages_are_told_again_and_again(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    assert_int_equal(list_what_is_written(can_track()), 0);
+}
+
+static void test_without_tracking_every_page_that_exists_counts_as_written(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    assert_forked(list_in_a_container);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_pages_are_told_again_and_again),
+        cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
+    };
+    return cmocka_run_group_tests_name("process tracking", tests, find_driver, NULL);
+}

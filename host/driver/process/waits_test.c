@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How host and child wait for each other: spinning, by a listener, or by futex without one. */
+#include "host/driver/process/fixture.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- Spinning ---- */
+
+/* mov $104, %edx; mov $0x180000, %ecx; 1: call *%rcx; jmp 1b */
+static const uint8_t calls[] = {0xBA, MT_PORT_DONE, 0, 0,    0,    0xB9, 0,
+                                0,    0x18,         0, 0xFF, 0xD1, 0xEB, 0xFC};
+
+static bool bind_to(pid_t process, size_t processor)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    return sched_setaffinity(process, sizeof(set), &set) == 0;
+}
+
+/* With a processor for each most calls make none; when that comes to pass the system decides. */
+static void test_a_call_between_two_that_spin_makes_no_system_call(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    cpu_set_t before;
+    uint64_t n_calls = 1;
+    load(&fixture, calls, sizeof(calls));
+    mt_driver_process.spin(fixture.machine, MS);
+    start(&fixture, CODE, 20000 * MS);
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+    sched_getaffinity(0, sizeof(before), &before);
+    bool are_apart = bind_to(0, 0) && bind_to(fixture.machine->pid, 1);
+    while (are_apart && n_calls > 0 && mt_clock_ns() < fixture.deadline_ns - 1000 * MS) {
+        n_calls = mt_driver_process.n_system_calls(fixture.machine);
+        assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+        n_calls = mt_driver_process.n_system_calls(fixture.machine) - n_calls;
+    }
+    sched_setaffinity(0, sizeof(before), &before);
+    unload(&fixture);
+    if (!are_apart) {
+        print_message("skipped: needs two processors\n");
+        skip();
+    }
+    assert_int_equal(n_calls, 0);
+}
+
+/* A child that was found spinning is at rest only when the kernel says so. */
+static void test_a_spinning_child_comes_to_rest(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static struct mt_cpu cpu;
+    mote_error err = {0};
+    load(&fixture, calls, sizeof(calls));
+    mt_driver_process.spin(fixture.machine, 10 * MS);
+    start(&fixture, CODE, 20000 * MS);
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+        assert_int_equal(mt_driver_process.quiesce(fixture.machine, &err), MOTE_OK);
+        assert_true(fixture.machine->is_parked);
+        assert_int_equal(mt_driver_process.save(fixture.machine, &cpu, &err), MOTE_OK);
+        assert_int_equal(cpu.rdx, MT_PORT_DONE);
+        assert_int_equal(cpu.rip, MT_STUB_PAGE + MT_STUB_RETURN);
+        if (i % 2)
+            assert_int_equal(mt_driver_process.load(fixture.machine, &cpu, &err), MOTE_OK);
+    }
+    unload(&fixture);
+}
+
+/* ---- By a listener ---- */
+
+/* The kernel begins its wait anew, without a word to anybody. */
+static void test_a_child_that_is_stopped_and_continued_goes_on(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, calls, sizeof(calls));
+    assert_answers(&fixture);
+    for (int i = 0; i < 10; i++) {
+        int pidfd = fixture.machine->child;
+        assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGSTOP, NULL, 0), 0);
+        usleep(2000);
+        if (i % 2 == 0)
+            assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0), 0);
+        pid_t helper = i % 2 == 1 ? fork() : -1; /* or else only after our answer */
+        if (helper == 0) {
+            usleep(3000);
+            _exit(syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) != 0);
+        }
+        assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+        if (helper > 0)
+            assert_int_equal(waitpid(helper, NULL, 0), helper);
+    }
+    unload(&fixture);
+}
+
+/* ---- Without a listener ---- */
+
+static unsigned refusal;
+
+static int call_without_a_listener(void)
+{
+    const struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | refusal),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_filter copy[sizeof(filter) / sizeof(filter[0])];
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    memcpy(copy, filter, sizeof(filter));
+    const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), copy};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+        return 2;
+    mt_driver_process.examine(&report);
+    if (!report.works || strcmp(report.kind, "futex") != 0)
+        return 3;
+    return call_once();
+}
+
+static void test_waits_by_futex_where_no_listener_can_be_had(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const unsigned refusals[] = {EBUSY, EINVAL, EPERM, EACCES, ENOSYS};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        refusal = refusals[i];
+        assert_forked(call_without_a_listener);
+    }
+}
+
+/* Want of memory passes: it is told, and no reason to go another way. */
+static int fail_without_memory(void)
+{
+    return call_without_a_listener() == 3 ? 0 : 1;
+}
+
+static void test_want_of_memory_for_a_listener_is_an_error(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    if (strcmp(driver_kind(), "futex") == 0) {
+        print_message("skipped: no listener can be had here\n");
+        skip();
+    }
+    refusal = ENOMEM;
+    assert_forked(fail_without_memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_call_between_two_that_spin_makes_no_system_call),
+        cmocka_unit_test(test_a_spinning_child_comes_to_rest),
+        cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
+        cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
+        cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
+    };
+    return cmocka_run_group_tests_name("process waits", tests, find_driver, NULL);
+}
