@@ -2,20 +2,6 @@
 /* Limits on processor time. */
 #include "tests/api/keeper.h"
 
-#include <unistd.h>
-
-static mote_status sleep_long(void *context, const mote_value *args, size_t n_args,
-                              mote_value *result, mote_error *err)
-{
-    (void)context;
-    (void)args;
-    (void)n_args;
-    (void)err;
-    usleep(120000);
-    *result = mote_i32(1);
-    return MOTE_OK;
-}
-
 static void test_a_limit_on_processor_time_stops_a_guest_that_computes(void **state)
 {
     (void)state;
@@ -39,15 +25,9 @@ static void test_host_functions_do_not_use_up_processor_time(void **state)
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
     config.cpu_limit_us = 100000;
-    mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
-    const mote_host_function ask = {.name = "Ask",
-                                    .fn = sleep_long,
-                                    .returns = MOTE_TYPE_I32,
-                                    .n_params = 1,
-                                    .params = {MOTE_TYPE_I32}};
+    struct slow_answer answer = {config.cpu_limit_us + 20000, mote_i32(1)};
     const mote_value arg = mote_i32(1);
-    assert_ok(mote_sandbox_register(sandbox, &ask, &last_error));
-    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    mote_sandbox *sandbox = open_asking(&config, answer_slowly, &answer);
     for (int i = 0; i < 2; i++)
         assert_ok(mote_call_reset(sandbox, "AskHost", &arg, 1, MOTE_TYPE_I32, NULL, &last_error));
     mote_sandbox_destroy(sandbox);

@@ -513,9 +513,7 @@ static void test_a_print_function_is_filtered_and_a_callback_is_not(void **state
     assert_ok(mote_call(sandbox, "Print", &text, 1, MOTE_TYPE_VOID, NULL, &last_error));
     assert_int_equal(parent, getppid());
     mote_sandbox_destroy(sandbox);
-    sandbox = create_sandbox(HELLO, &config);
-    assert_ok(mote_sandbox_register(sandbox, &print, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    sandbox = open_with_function(HELLO, &config, &print);
     assert_status(mote_call(sandbox, "Print", &text, 1, MOTE_TYPE_VOID, NULL, &last_error),
                   MOTE_E_SYSTEM_CALL);
     assert_int_equal(n_prints, 1);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 mote_error last_error;
@@ -88,6 +89,18 @@ mote_sandbox *create_sandbox(const char *path, const mote_config *config)
     return sandbox;
 }
 
+mote_status answer_slowly(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                          mote_error *err)
+{
+    const struct slow_answer *answer = context;
+    (void)args;
+    (void)n_args;
+    (void)err;
+    usleep((useconds_t)answer->sleep_us);
+    *result = answer->value;
+    return MOTE_OK;
+}
+
 static mote_status echo(void *context, const mote_value *args, size_t n_args, mote_value *result,
                         mote_error *err)
 {
@@ -109,6 +122,15 @@ static mote_status nothing(void *context, const mote_value *args, size_t n_args,
     return MOTE_OK;
 }
 
+mote_sandbox *open_with_function(const char *path, const mote_config *config,
+                                 const mote_host_function *function)
+{
+    mote_sandbox *sandbox = create_sandbox(path, config);
+    assert_ok(mote_sandbox_register(sandbox, function, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    return sandbox;
+}
+
 mote_sandbox *open_hello_with_host(const mote_config *config)
 {
     static const struct {
@@ -119,10 +141,7 @@ mote_sandbox *open_hello_with_host(const mote_config *config)
         {"EchoU64", MOTE_TYPE_U64},   {"EchoF32", MOTE_TYPE_F32}, {"EchoF64", MOTE_TYPE_F64},
         {"EchoBool", MOTE_TYPE_BOOL}, {"EchoStr", MOTE_TYPE_STR}, {"EchoBytes", MOTE_TYPE_BYTES},
     };
-    mote_image *image = open_image(HELLO);
-    mote_sandbox *sandbox = NULL;
-    assert_ok(mote_sandbox_create(image, for_test(config), &sandbox, &last_error));
-    mote_image_unref(image);
+    mote_sandbox *sandbox = create_sandbox(HELLO, config);
     for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
         const mote_host_function function = {.name = echoes[i].name,
                                              .fn = echo,
@@ -176,4 +195,11 @@ size_t count_mappings(void)
         n += c == '\n';
     fclose(maps);
     return n;
+}
+
+uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }

@@ -48,12 +48,23 @@ mote_image *open_image(const char *path);
 mote_sandbox *create_sandbox(const char *path, const mote_config *config);
 /* A sandbox that is ready, with the given configuration or the default one. */
 mote_sandbox *open_sandbox(const char *path, const mote_config *config);
+/* The same, with one host function. */
+mote_sandbox *open_with_function(const char *path, const mote_config *config,
+                                 const mote_host_function *function);
 /* A sandbox of hello whose host functions EchoI32 ... EchoBytes and Nothing answer. */
 mote_sandbox *open_hello_with_host(const mote_config *config);
 
 /* A host function that returns 7 and counts in the int that context points to. */
 mote_status answer_7(void *context, const mote_value *args, size_t n_args, mote_value *result,
                      mote_error *err);
+
+/* A host function that takes its time: context says how long it sleeps, and what it returns. */
+struct slow_answer {
+    uint64_t sleep_us;
+    mote_value value;
+};
+mote_status answer_slowly(void *context, const mote_value *args, size_t n_args, mote_value *result,
+                          mote_error *err);
 
 /* Call a function without arguments and drop its result. */
 mote_status call_void(mote_sandbox *sandbox, const char *function);
@@ -64,5 +75,8 @@ void assert_echoes(mote_sandbox *sandbox);
 /* How many descriptors and mappings this process has. */
 size_t count_descriptors(void);
 size_t count_mappings(void);
+
+/* Microseconds that only go forward. */
+uint64_t now_us(void);
 
 #endif

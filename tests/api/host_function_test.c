@@ -130,12 +130,9 @@ static mote_status return_too_much(void *context, const mote_value *args, size_t
 
 static mote_sandbox *with_function(const char *name, mote_host_fn fn, mote_type type)
 {
-    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function function = {
         .name = name, .fn = fn, .returns = type, .n_params = 1, .params = {type}};
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
-    return sandbox;
+    return open_with_function(HELLO, NULL, &function);
 }
 
 static void test_a_failing_host_function_ends_the_call(void **state)
@@ -196,7 +193,7 @@ static void test_reentry_from_a_host_function_is_refused(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
+    mote_sandbox *sandbox = NULL;
     const mote_host_function function = {.name = "EchoI32",
                                          .fn = use_own_sandbox,
                                          .context = &sandbox,
@@ -205,8 +202,7 @@ static void test_reentry_from_a_host_function_is_refused(void **state)
                                          .params = {MOTE_TYPE_I32}};
     const mote_value arg = mote_i32(0);
     mote_value result;
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    sandbox = open_with_function(HELLO, NULL, &function);
     assert_ok(mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, &result, &last_error));
     assert_int_equal(result.as.i32, 1);
     assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
@@ -226,7 +222,6 @@ static void test_a_host_function_may_use_another_sandbox(void **state)
     (void)state;
     NEEDS_DRIVER();
     mote_sandbox *other = open_sandbox(HELLO, NULL);
-    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function function = {.name = "EchoI32",
                                          .fn = use_other_sandbox,
                                          .context = other,
@@ -235,8 +230,7 @@ static void test_a_host_function_may_use_another_sandbox(void **state)
                                          .params = {MOTE_TYPE_I32}};
     const mote_value arg = mote_i32(-5);
     mote_value result;
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox = open_with_function(HELLO, NULL, &function);
     assert_ok(mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, &result, &last_error));
     assert_int_equal(result.as.i32, -5);
     mote_sandbox_destroy(sandbox);
@@ -317,15 +311,13 @@ static void test_host_print_can_be_replaced(void **state)
     (void)state;
     NEEDS_DRIVER();
     static struct heard heard;
-    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
     const mote_host_function print = {.name = "HostPrint",
                                       .fn = print_into,
                                       .context = &heard,
                                       .returns = MOTE_TYPE_I32,
                                       .n_params = 1,
                                       .params = {MOTE_TYPE_STR}};
-    assert_ok(mote_sandbox_register(sandbox, &print, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox = open_with_function(HELLO, NULL, &print);
     const mote_value text = mote_str("elsewhere");
     assert_ok(mote_call(sandbox, "Print", &text, 1, MOTE_TYPE_VOID, NULL, &last_error));
     assert_string_equal(heard.text, "elsewhere");
@@ -347,7 +339,6 @@ static void test_arguments_outlive_host_calls(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = create_sandbox(MOTE_BUILD_DIR "/tests/guests/asker.elf", NULL);
     const mote_host_function function = {.name = "EchoStr",
                                          .fn = echo_text,
                                          .returns = MOTE_TYPE_STR,
@@ -356,8 +347,8 @@ static void test_arguments_outlive_host_calls(void **state)
     const mote_value args[] = {mote_str("before"), mote_bytes("\x01\x02\x03", 3),
                                mote_str("after")};
     mote_value result;
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox =
+        open_with_function(MOTE_BUILD_DIR "/tests/guests/asker.elf", NULL, &function);
     assert_ok(mote_call(sandbox, "AskTwice", args, 3, MOTE_TYPE_STR, &result, &last_error));
     assert_string_equal(result.as.str.data, "before 3 3 after 59 short");
     mote_sandbox_destroy(sandbox);

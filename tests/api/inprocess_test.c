@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The in-process driver, which no policy chooses: what is the same there, and what is not. */
-#include "tests/api/fixture.h"
+#include "tests/api/keeper.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +14,6 @@
 
 #define OLD MOTE_BUILD_DIR "/tests/guests/old.elf"
 #define DEBUGGEE MOTE_BUILD_DIR "/tests/guests/debuggee.elf"
-#define KEEPER MOTE_BUILD_DIR "/tests/guests/keeper.elf"
 
 static const mote_config *in_process(void)
 {
@@ -78,24 +77,10 @@ static mote_status refuse(void *context, const mote_value *args, size_t n_args, 
     return mote_host_fail(err, 9, "not today");
 }
 
-static mote_sandbox *open_keeper(mote_host_fn fn, void *context)
-{
-    mote_sandbox *sandbox = create_sandbox(KEEPER, in_process());
-    const mote_host_function function = {.name = "Ask",
-                                         .fn = fn,
-                                         .context = context,
-                                         .returns = MOTE_TYPE_I32,
-                                         .n_params = 1,
-                                         .params = {MOTE_TYPE_I32}};
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
-    return sandbox;
-}
-
 static void test_an_error_of_a_host_function_is_the_calls_and_a_restore_mends(void **state)
 {
     (void)state;
-    mote_sandbox *sandbox = open_keeper(refuse, NULL);
+    mote_sandbox *sandbox = open_asking(in_process(), refuse, NULL);
     mote_snapshot *snapshot = NULL;
     mote_value n = mote_i32(4);
     mote_value result;
@@ -310,32 +295,15 @@ static void test_its_report_says_that_there_is_no_isolation(void **state)
     assert_int_equal(report.call_ns, 0);
 }
 
-static mote_status be_slow(void *context, const mote_value *args, size_t n_args, mote_value *result,
-                           mote_error *err)
-{
-    (void)context;
-    (void)n_args;
-    (void)err;
-    usleep(20000);
-    *result = args[0];
-    return MOTE_OK;
-}
-
 static void test_limits_on_time_are_not_looked_at(void **state)
 {
     (void)state;
     mote_config config = *in_process();
     config.time_limit_us = 1000;
-    mote_sandbox *sandbox = create_sandbox(KEEPER, &config);
-    const mote_host_function function = {.name = "Ask",
-                                         .fn = be_slow,
-                                         .returns = MOTE_TYPE_I32,
-                                         .n_params = 1,
-                                         .params = {MOTE_TYPE_I32}};
+    struct slow_answer answer = {20 * config.time_limit_us, mote_i32(9)};
+    mote_sandbox *sandbox = open_asking(&config, answer_slowly, &answer);
     mote_value n = mote_i32(9);
     mote_value result;
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
     assert_ok(mote_call(sandbox, "AskHost", &n, 1, MOTE_TYPE_I32, &result, &last_error));
     assert_int_equal(result.as.i32, 9);
     mote_sandbox_destroy(sandbox);
@@ -355,7 +323,7 @@ static void test_a_cancel_counts_at_the_next_exit(void **state)
     (void)state;
     mote_sandbox *sandbox = NULL;
     mote_value n = mote_i32(9);
-    sandbox = open_keeper(cancel, &sandbox);
+    sandbox = open_asking(in_process(), cancel, &sandbox);
     assert_status(mote_call(sandbox, "AskHost", &n, 1, MOTE_TYPE_I32, NULL, &last_error),
                   MOTE_E_CANCELLED);
     mote_sandbox_destroy(sandbox);

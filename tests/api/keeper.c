@@ -11,6 +11,20 @@ mote_sandbox *open_keeper(const mote_config *config)
     return sandbox;
 }
 
+mote_sandbox *open_asking(const mote_config *config, mote_host_fn fn, void *context)
+{
+    const mote_host_function ask = {.name = "Ask",
+                                    .fn = fn,
+                                    .context = context,
+                                    .returns = MOTE_TYPE_I32,
+                                    .n_params = 1,
+                                    .params = {MOTE_TYPE_I32}};
+    mote_sandbox *sandbox = create_sandbox(KEEPER, config);
+    assert_ok(mote_sandbox_register(sandbox, &ask, &last_error));
+    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    return sandbox;
+}
+
 int32_t keeper_add(mote_sandbox *sandbox, int32_t n)
 {
     const mote_value arg = mote_i32(n);

@@ -10,6 +10,9 @@
 /* A sandbox with one snapshot on its stack. */
 mote_sandbox *open_keeper(const mote_config *config);
 
+/* The same with a host function Ask, which AskHost calls with its number and takes one from. */
+mote_sandbox *open_asking(const mote_config *config, mote_host_fn fn, void *context);
+
 /* Add to its counter; returns what it is then. */
 int32_t keeper_add(mote_sandbox *sandbox, int32_t n);
 int32_t keeper_counter(mote_sandbox *sandbox);

@@ -57,9 +57,7 @@ static void assert_calls_the_host(const char *path)
                                          .params = {MOTE_TYPE_I32, MOTE_TYPE_I32}};
     const mote_value numbers[] = {mote_i32(-5), mote_i32(3)};
     mote_value result;
-    mote_sandbox *sandbox = create_sandbox(path, NULL);
-    assert_ok(mote_sandbox_register(sandbox, &host_add, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox = open_with_function(path, NULL, &host_add);
     assert_ok(mote_call(sandbox, "HostAdd", numbers, 2, MOTE_TYPE_I32, &result, &last_error));
     assert_int_equal(result.as.i32, -2);
     mote_sandbox_destroy(sandbox);

@@ -376,12 +376,10 @@ static void test_host_calls_in_init_when_configured(void **state)
     int n_calls = 0;
     mote_config config = MOTE_CONFIG_INIT;
     config.host_calls_in_init = true;
-    mote_sandbox *sandbox =
-        create_sandbox(MOTE_BUILD_DIR "/tests/guests/startup-hostcall.elf", &config);
     const mote_host_function function = {
         .name = "Seven", .fn = answer_7, .context = &n_calls, .returns = MOTE_TYPE_I32};
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox =
+        open_with_function(MOTE_BUILD_DIR "/tests/guests/startup-hostcall.elf", &config, &function);
     assert_int_equal(n_calls, 1);
     mote_sandbox_destroy(sandbox);
 }

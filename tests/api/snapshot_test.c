@@ -320,15 +320,8 @@ static void test_a_host_function_that_fails_poisons_until_restored(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = create_sandbox(KEEPER, NULL);
-    const mote_host_function ask = {.name = "Ask",
-                                    .fn = refuse,
-                                    .returns = MOTE_TYPE_I32,
-                                    .n_params = 1,
-                                    .params = {MOTE_TYPE_I32}};
+    mote_sandbox *sandbox = open_asking(NULL, refuse, NULL);
     const mote_value arg = mote_i32(1);
-    assert_ok(mote_sandbox_register(sandbox, &ask, &last_error));
-    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
     for (int i = 0; i < 2; i++) {
         assert_status(
             mote_call_reset(sandbox, "AskHost", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),

@@ -13,13 +13,6 @@
 
 #define HOSTILE MOTE_BUILD_DIR "/guests/hostile.elf"
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static void test_an_endless_call_ends_at_its_limit(void **state)
 {
     (void)state;
@@ -67,18 +60,6 @@ static void test_limits_of_different_lengths_share_a_thread(void **state)
     mote_sandbox_destroy(patient);
 }
 
-static mote_status sleep_long(void *context, const mote_value *args, size_t n_args,
-                              mote_value *result, mote_error *err)
-{
-    (void)context;
-    (void)args;
-    (void)n_args;
-    (void)err;
-    usleep(60000);
-    *result = mote_void();
-    return MOTE_OK;
-}
-
 static void test_a_host_function_past_the_limit_is_named(void **state)
 {
     (void)state;
@@ -86,14 +67,10 @@ static void test_a_host_function_past_the_limit_is_named(void **state)
     mote_config config = MOTE_CONFIG_INIT;
     config.time_limit_us = 10000;
     config.cancel_wait_us = 10000;
-    mote_image *image = open_image(HELLO);
-    mote_sandbox *sandbox = NULL;
+    struct slow_answer answer = {60000, mote_void()};
     const mote_host_function function = {
-        .name = "Nothing", .fn = sleep_long, .returns = MOTE_TYPE_VOID};
-    assert_ok(mote_sandbox_create(image, for_test(&config), &sandbox, &last_error));
-    mote_image_unref(image);
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+        .name = "Nothing", .fn = answer_slowly, .context = &answer, .returns = MOTE_TYPE_VOID};
+    mote_sandbox *sandbox = open_with_function(HELLO, &config, &function);
     assert_status(call_void(sandbox, "HostNothing"), MOTE_E_TIME_LIMIT);
     assert_string_equal(last_error.function, "Nothing");
     mote_sandbox_destroy(sandbox);
@@ -227,7 +204,7 @@ static void test_two_threads_at_once_are_refused(void **state)
     config.time_limit_us = 200000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
-    const mote_host_function function = {.name = "F", .fn = sleep_long, .returns = MOTE_TYPE_VOID};
+    const mote_host_function function = {.name = "F", .fn = answer_7, .returns = MOTE_TYPE_I32};
     pthread_t thread;
     void *outcome;
     assert_int_equal(pthread_create(&thread, NULL, spin_in, sandbox), 0);

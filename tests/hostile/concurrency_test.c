@@ -21,13 +21,6 @@
 
 #define PATIENCE_US 60000000u
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static mote_sandbox *open_keeper(void)
 {
     mote_config config = MOTE_CONFIG_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host functions that do what they must not: use their own sandbox, nest, never come back, and
  * change what the thread has. */
-#include "tests/api/fixture.h"
+#include "tests/api/keeper.h"
 
 #include <fcntl.h>
 #include <fenv.h>
@@ -13,23 +13,7 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
-#define KEEPER MOTE_BUILD_DIR "/tests/guests/keeper.elf"
 #define SECRETS MOTE_BUILD_DIR "/tests/guests/secrets.elf"
-
-/* A sandbox whose function Ask is the one given, ready, with a snapshot. */
-static mote_sandbox *open_asking(mote_host_fn fn, void *context)
-{
-    const mote_host_function ask = {.name = "Ask",
-                                    .fn = fn,
-                                    .context = context,
-                                    .returns = MOTE_TYPE_I32,
-                                    .n_params = 1,
-                                    .params = {MOTE_TYPE_I32}};
-    mote_sandbox *sandbox = create_sandbox(KEEPER, NULL);
-    assert_ok(mote_sandbox_register(sandbox, &ask, &last_error));
-    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
-    return sandbox;
-}
 
 static mote_status ask(mote_sandbox *sandbox, int32_t n, mote_value *result, mote_error *err)
 {
@@ -83,7 +67,7 @@ static void test_every_function_is_refused_inside_a_host_function(void **state)
     NEEDS_DRIVER();
     struct inside inside = {0};
     mote_value result;
-    inside.sandbox = open_asking(use_everything, &inside);
+    inside.sandbox = open_asking(NULL, use_everything, &inside);
     assert_ok(mote_snapshot_take(inside.sandbox, &inside.snapshot, &last_error));
     for (int i = 0; i < 3; i++) {
         assert_ok(ask(inside.sandbox, 1, &result, &last_error));
@@ -109,7 +93,7 @@ static void test_a_host_function_may_cancel_its_own_call(void **state)
     NEEDS_DRIVER();
     mote_sandbox *sandbox = NULL;
     mote_value result;
-    sandbox = open_asking(cancel_own, &sandbox);
+    sandbox = open_asking(NULL, cancel_own, &sandbox);
     for (int i = 0; i < 5; i++) {
         assert_status(ask(sandbox, 1, NULL, &last_error), MOTE_E_CANCELLED);
         assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
@@ -146,7 +130,7 @@ static void test_sandboxes_nest_and_a_circle_is_refused(void **state)
     NEEDS_DRIVER();
     mote_value result;
     for (size_t i = 0; i < DEPTH; i++)
-        links[i] = open_asking(ask_next, NULL);
+        links[i] = open_asking(NULL, ask_next, NULL);
     for (int i = 0; i < 3; i++) {
         assert_ok(ask(links[0], 0, &result, &last_error));
         assert_int_equal(result.as.i32, 100);
@@ -182,7 +166,7 @@ static int jumps_out(void)
 {
     static mote_sandbox *sandbox;
     mote_error err;
-    sandbox = open_asking(jump_out, NULL);
+    sandbox = open_asking(NULL, jump_out, NULL);
     if (setjmp(way_out) == 0) {
         (void)ask(sandbox, 1, NULL, &err);
         return 1;
@@ -228,7 +212,7 @@ static int ends_its_thread(void)
     mote_error err;
     pthread_t thread;
     void *returned = &thread;
-    mote_sandbox *sandbox = open_asking(end_thread, NULL);
+    mote_sandbox *sandbox = open_asking(NULL, end_thread, NULL);
     if (pthread_create(&thread, NULL, ask_once, sandbox) != 0)
         return 1;
     pthread_join(thread, &returned);
@@ -270,9 +254,7 @@ static int reads_what_it_kept(void)
                                          .params = {MOTE_TYPE_STR}};
     const mote_value text = mote_str("borrowed");
     mote_value result;
-    mote_sandbox *sandbox = create_sandbox(HELLO, NULL);
-    assert_ok(mote_sandbox_register(sandbox, &function, &last_error));
-    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    mote_sandbox *sandbox = open_with_function(HELLO, NULL, &function);
     for (int i = 0; i < 2; i++) {
         assert_ok(mote_call(sandbox, "HostEchoStr", &text, 1, MOTE_TYPE_STR, &result, &last_error));
         if (strcmp(result.as.str.data, "borrowed") != 0 || kept == NULL)
@@ -323,7 +305,7 @@ static void test_host_and_guest_round_each_in_their_own_way(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = open_asking(round_upwards, NULL);
+    mote_sandbox *sandbox = open_asking(NULL, round_upwards, NULL);
     const mote_value towards_zero = mote_u32(3);
     assert_ok(
         mote_call(sandbox, "SetRegisters", &towards_zero, 1, MOTE_TYPE_VOID, NULL, &last_error));

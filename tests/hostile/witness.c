@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The longest that an attack may take: the default limit, and what an emulated host needs. */
@@ -21,13 +20,6 @@ static uint64_t noted_hash;
 static uint64_t noted_us;
 static size_t n_descriptors;
 static size_t n_mappings;
-
-uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 /* QEMU's emulator names itself (CPUID, leaf 0x40000000). */
 static bool is_emulated(void)

@@ -60,8 +60,6 @@ void assert_others_unharmed(mote_sandbox *offender);
 /* Call Echo and compare. */
 void assert_echo(mote_sandbox *sandbox);
 
-/* Microseconds that only go forward. */
-uint64_t now_us(void);
 /* Memory of this process that is in use, in KiB. */
 size_t resident_kib(void);
 

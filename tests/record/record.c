@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_US (60u * 1000 * 1000)
@@ -225,11 +224,4 @@ void run_threads(size_t n_threads, thread_fn fn, void *context)
     pthread_barrier_destroy(&start);
     if (wrong != NULL)
         fail_msg("a thread found: %s", wrong);
-}
-
-uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }

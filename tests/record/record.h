@@ -57,6 +57,4 @@ int32_t get_static(mote_sandbox *sandbox);
 typedef const char *(*thread_fn)(void *context, size_t index);
 void run_threads(size_t n_threads, thread_fn fn, void *context);
 
-uint64_t now_us(void);
-
 #endif
