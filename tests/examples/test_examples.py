@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("MOTE_BUILD_DIR", ROOT / "build"))
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
+PYTHON = ["env", f"LD_LIBRARY_PATH={BUILD}/lib", "/usr/bin/python3", "-B"]
 BLOCK = re.compile(r"^```\n\$ (?P<command>.+)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
 LIMIT_S = 60
 
@@ -25,20 +26,34 @@ def shown_runs(name):
 
 def run(command, **variables):
     """Runs a command of a README, in whichever folder the build is; returns what it printed."""
-    words = [re.sub("^build/", f"{BUILD}/", word) for word in shlex.split(command)]
+    words = [re.sub("(^|=)build/", rf"\1{BUILD}/", word) for word in shlex.split(command)]
     environment = {k: v for k, v in os.environ.items() if k != "MOTE_DRIVER"} | variables
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=environment, timeout=LIMIT_S, check=False)  # fmt: skip
+                          cwd=ROOT, env=environment, timeout=LIMIT_S, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def is_python(name):
+    return (ROOT / "examples" / name / "host.py").exists()
+
+
+def host(name):
+    """The words that start an example's host."""
+    if is_python(name):
+        return [*PYTHON, ROOT / "examples" / name / "host.py"]
+    return [BUILD / "examples" / name / "host"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_is_complete(name):
     folder = ROOT / "examples" / name
-    assert {"host.c", "guest.c", "README.md"} <= {path.name for path in folder.iterdir()}
+    source = "host.py" if is_python(name) else "host.c"
+    assert {source, "guest.c", "README.md"} <= {path.name for path in folder.iterdir()}
+    started = f"examples/{name}/host.py" if is_python(name) else f"build/examples/{name}/host"
     commands = [command for command, _ in shown_runs(name)]
-    assert f"build/examples/{name}/host build/examples/{name}/guest.elf" in commands
+    assert any(command.endswith(f"{started} build/examples/{name}/guest.elf") for command in commands)
 
 
 # Left to itself, a host takes hardware where there is some.
@@ -58,7 +73,7 @@ def test_example_takes_the_driver_that_it_is_told(name):
 
 def test_host_without_a_guest_says_how_it_is_used():
     for name in EXAMPLES:
-        done = subprocess.run([BUILD / "examples" / name / "host"], stdout=subprocess.PIPE,
+        done = subprocess.run(host(name), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)  # fmt: skip
         assert (done.returncode, done.stdout) == (2, ""), name
         assert "usage: host GUEST" in done.stderr, name
@@ -66,9 +81,8 @@ def test_host_without_a_guest_says_how_it_is_used():
 
 def test_host_with_a_missing_guest_fails_with_a_reason():
     for name in EXAMPLES:
-        done = subprocess.run([BUILD / "examples" / name / "host", "/nonexistent/guest.elf"],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=LIMIT_S, check=False)  # fmt: skip
+        done = subprocess.run([*host(name), "/nonexistent/guest.elf"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)  # fmt: skip
         assert (done.returncode, done.stdout) == (1, ""), name
         assert "/nonexistent/guest.elf" in done.stderr, name
 
