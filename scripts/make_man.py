@@ -269,7 +269,7 @@ def declared(doc, text):
     made += verbatim(laid_out(text)).removeprefix(".PP\n")
     made += flow(comment)
     for label, body in labels:
-        made += item(f".B {label}", prose(body[0].upper() + body[1:]) + "\n")
+        made += item(f".B {label}", prose(body) + "\n")
     return made
 
 

@@ -21,12 +21,12 @@ extern "C" {
 /** What an error is about; the exit status of the command line is this number. */
 typedef enum mote_class {
     MOTE_CLASS_NONE = 0,        /**< no error */
-    MOTE_CLASS_GUEST_ERROR = 1, /**< the guest reported an error, or was asked wrongly */
+    MOTE_CLASS_GUEST_ERROR = 1, /**< the guest reported an error, or the call does not match it */
     MOTE_CLASS_USAGE = 2,       /**< the caller used the API wrongly */
     MOTE_CLASS_LOAD = 3,        /**< the guest file is missing, malformed or does not fit */
     MOTE_CLASS_GUEST_FAULT = 4, /**< the guest misbehaved; its sandbox is poisoned */
     MOTE_CLASS_TIME_LIMIT = 5,  /**< a limit passed, or the call was cancelled */
-    MOTE_CLASS_HOST = 6         /**< the host could not do it */
+    MOTE_CLASS_HOST = 6         /**< the host cannot do it, or one of its functions failed */
 } mote_class;
 
 /*

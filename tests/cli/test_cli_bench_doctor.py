@@ -185,7 +185,7 @@ def test_the_environment_names_a_driver_and_the_command_line_overrules_it():
     done = call("SayHello", "str:x", env=named)
     assert (done.status, done.err) == (
         0,
-        b"mote: note: isolation by driver process, not by hardware, as was asked\n",
+        b"mote: note: isolation by driver process, not by hardware: the driver was named\n",
     )
     if HAS_KVM:
         assert call("SayHello", "str:x", "--driver", "kvm", env=named).err == b""

@@ -174,7 +174,7 @@ def test_a_bad_argument_is_named(word):
         ("i32:2147483648", "does not fit in i32"),
         ("u32:-1", "does not fit in u32"),
         ("f32:1e39", "does not fit in f32"),
-        ("i32:abc", "no i32"),
+        ("i32:abc", "not of type i32"),
         ("bytes:@/no/such/file", "No such file or directory"),
         ("bytes:@/", "Is a directory"),
         ("i8:5", "i32 u32 i64 u64 f32 f64 bool str bytes"),

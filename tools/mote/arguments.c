@@ -38,7 +38,8 @@ struct type {
 
 static mote_status not_a(const struct word *word, const char *type, mote_error *err)
 {
-    return usage_fail(err, word->whole, "argument \"%s\": the value is no %s", word->whole, type);
+    return usage_fail(err, word->whole, "argument \"%s\": the value is not of type %s", word->whole,
+                      type);
 }
 
 static mote_status does_not_fit(const struct word *word, const char *type, mote_error *err)

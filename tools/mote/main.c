@@ -46,10 +46,14 @@ static const char unit_help[] = "\n"
                                 "SIZE is in bytes or takes K, M, G; DURATION takes us, ms, s, "
                                 "and is in ms without.\n";
 
+static const char doctor_help[] = "\n"
+                                  "It ends with 0 where driver kvm works, and with 6 where it does "
+                                  "not, even if another\ndriver works.\n";
+
 static const char status_help[] =
     "\n"
     "Exit status: 0 done; 1 the guest reported an error; 2 the command line is wrong; 3 the guest\n"
-    "file is; 4 the guest misbehaved; 5 a time limit passed; 6 the host could not do it.\n";
+    "file is; 4 the guest misbehaved; 5 a time limit passed; 6 the host cannot do it.\n";
 
 /* What went to the C library's standard output must be seen to arrive. */
 static int end_standard_output(const struct options *options)
@@ -85,6 +89,8 @@ static int print_command_help(const struct options *options, const struct comman
         fputs(argument_help, stdout);
     if (command->n_words_max > 0 && command->bit != COMMAND_LIST)
         fputs(unit_help, stdout);
+    if (command->bit == COMMAND_DOCTOR)
+        fputs(doctor_help, stdout);
     printf("\nExample:\n  %s\n", command->example);
     return end_standard_output(options);
 }

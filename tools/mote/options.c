@@ -190,7 +190,7 @@ static mote_status set_number(void *field, const struct option *option, const ch
     uint64_t number = 0;
     const struct unit *unit = parse_digits(&at, &number) ? find_unit(option->units, at) : NULL;
     if (unit == NULL)
-        return usage_fail(err, value, "%s takes a %s, not \"%s\"", option->name, option->value,
+        return usage_fail(err, value, "%s takes %s, not \"%s\"", option->name, option->value,
                           value);
     if (__builtin_mul_overflow(number, unit->factor, &number) || number > option->max)
         return usage_fail(err, value, "%s %s is over the cap of %s", option->name, value,

@@ -105,7 +105,8 @@ static void say_isolation(const struct session *session)
         fprintf(stderr, "mote: note: no isolation: driver %s runs the guest in this process\n",
                 used);
     else if (wanted_driver(session->options) != NULL)
-        fprintf(stderr, "mote: note: isolation by driver %s, not by hardware, as was asked\n",
+        fprintf(stderr,
+                "mote: note: isolation by driver %s, not by hardware: the driver was named\n",
                 used);
     else
         say_why_not_hardware(used);
