@@ -21,17 +21,17 @@ typedef enum mote_log_level {
 } mote_log_level;
 
 /**
- * Which driver a sandbox gets where none is named. Isolation is never weakened without being asked.
+ * Which driver a sandbox gets if its configuration names none. The default never weakens isolation.
  */
 typedef enum mote_policy {
     MOTE_POLICY_HARDWARE_ONLY = 0,      /**< a hardware driver, or MOTE_E_NO_HYPERVISOR */
-    MOTE_POLICY_HARDWARE_PREFERRED = 1, /**< a hardware driver where one works, else another */
+    MOTE_POLICY_HARDWARE_PREFERRED = 1, /**< a hardware driver if one works, else another */
     MOTE_POLICY_FASTEST = 2             /**< the one with the quickest round trip, measured once */
 } mote_policy;
 
 /**
- * One log record of a guest. All text comes from the guest and is not escaped. Where n_dropped is
- * not 0 the record is the library's own: so many went before that the rate limit dropped.
+ * One log record of a guest. All text comes from the guest and is not escaped. If n_dropped is not
+ * 0, the record is the library's own, and says how many records the rate limit dropped before it.
  */
 typedef struct mote_log_record {
     mote_log_level level;
@@ -63,16 +63,16 @@ typedef void (*mote_print_fn)(void *context, const char *text, size_t len_bytes)
 typedef enum mote_span_kind {
     MOTE_SPAN_CREATE = 0,    /**< a sandbox is created */
     MOTE_SPAN_INIT = 1,      /**< its guest initialises */
-    MOTE_SPAN_CALL = 2,      /**< a call into the guest, once its words have been checked */
+    MOTE_SPAN_CALL = 2,      /**< a call into the guest, once name and arguments are checked */
     MOTE_SPAN_HOST_CALL = 3, /**< a host function runs */
     MOTE_SPAN_SNAPSHOT = 4,  /**< a snapshot is taken */
     MOTE_SPAN_RESTORE = 5    /**< a sandbox is brought back to a snapshot */
 } mote_span_kind;
 
 /**
- * The beginning or the end of an operation. No text in it is a guest's: a function is named by the
- * caller of mote_call(), whom the guest's function table has confirmed where it has one, or by the
- * registration of a host function.
+ * The beginning or the end of an operation. No text in it comes from a guest: the name of a guest's
+ * function is the caller's, and was found in the guest's function table if there is one; the name
+ * of a host function is the one that it was registered with.
  */
 typedef struct mote_span {
     size_t struct_size; /**< sizeof(mote_span) of the library, which may be newer */
@@ -82,16 +82,16 @@ typedef struct mote_span {
     const char *function;  /**< guest or host function, or "" */
     uint64_t sandbox_id;   /**< no two sandboxes of a process have the same */
     uint64_t time_ns;      /**< CLOCK_MONOTONIC */
-    uint64_t duration_ns;  /**< of one that ended; else 0 */
-    mote_status status;    /**< what it ended with; else MOTE_OK */
+    uint64_t duration_ns;  /**< at the end: how long it took; else 0 */
+    mote_status status;    /**< at the end: its outcome; else MOTE_OK */
 } mote_span;
 
 /**
  * Learn that an operation of a sandbox began or ended. Spans of a thread nest.
  *
- * Runs on the thread that called into the sandbox, inside that operation, whose limits go on
- * counting during a host call; it must not use the same sandbox. The span and its text are borrowed
- * until it returns.
+ * Runs on the thread that called into the sandbox, inside that operation; it must not use the same
+ * sandbox. In the spans of a host call the limits of the guest's call go on counting. The span and
+ * its text are borrowed until it returns.
  */
 typedef void (*mote_span_fn)(void *context, const mote_span *span);
 
@@ -100,9 +100,9 @@ struct mote_metrics;
 /**
  * Replace malloc, realloc and free for one image and its sandboxes.
  *
- * allocate and reallocate return NULL when there is no memory, which becomes
- * MOTE_E_MEMORY; blocks are aligned to 16. They may be called by several threads at once, and not
- * by a warm call. Guest memory does not come from here: the driver maps it.
+ * allocate and reallocate return NULL when there is no memory, which becomes MOTE_E_MEMORY; blocks
+ * are aligned to 16. Several threads may call them at once; a warm call does not call them. Guest
+ * memory does not come from here: the driver maps it.
  */
 typedef struct mote_allocator {
     void *(*allocate)(void *context, size_t len_bytes);
@@ -114,8 +114,8 @@ typedef struct mote_allocator {
 /**
  * The settings of a sandbox. Start from MOTE_CONFIG_INIT; zero means the default.
  *
- * Sizes are in bytes and are rounded up to 4096 by the memory layout; those below
- * their minimum are raised to it. Durations are in microseconds.
+ * Sizes are in bytes. One below its minimum is raised to it, and all are rounded up to pages of
+ * 4096. Durations are in microseconds.
  *
  * | setting                   | default             | minimum | maximum |
  * |---------------------------|---------------------|---------|---------|
@@ -134,7 +134,7 @@ typedef struct mote_allocator {
  * | max_memory_bytes          | 1 GiB less 2 MiB    | 4 KiB   | 3 GiB less 2 MiB |
  * | spin_us                   | 0: not at all       | 1 us    | 1 s     |
  *
- * A size over its maximum is refused with MOTE_E_TOO_LARGE; a sandbox that takes more than
+ * A size over its maximum is refused with MOTE_E_TOO_LARGE; a sandbox that needs more than
  * max_memory_bytes in all, with MOTE_E_IMAGE_TOO_LARGE.
  */
 typedef struct mote_config {
@@ -153,9 +153,9 @@ typedef struct mote_config {
     /** How far a host function may run past the limit before the error names it as the cause. */
     uint64_t cancel_wait_us;
     const char *driver;     /**< driver by name; NULL lets policy choose */
-    mote_policy policy;     /**< which driver may be chosen where none is named */
+    mote_policy policy;     /**< which driver may be chosen if none is named */
     mote_log_level max_log; /**< most verbose level the guest is told to send; see log_is_set */
-    bool log_is_set;        /**< max_log counts; without it the level is MOTE_LOG_ERROR */
+    bool log_is_set;        /**< use max_log; if false, the level is MOTE_LOG_ERROR */
     bool executable_heap; /**< map the heap executable as well: weakens the guest's own defences */
     bool host_calls_in_init; /**< answer host functions while the guest initialises */
     mote_log_fn log;         /**< NULL: records are dropped */
@@ -170,20 +170,19 @@ typedef struct mote_config {
     /** Where a core file of the guest goes when a call or its initialisation ends with an error of
      * class MOTE_CLASS_GUEST_FAULT; it lives as long as the sandbox. NULL: nowhere. */
     const char *dump_path;
-    /** How long host and guest each look for the other's answer before they sleep. It takes a
-     * processor for each, and makes a call a matter of shared memory, without a system call. The
-     * guest may then run on while its exit is looked at. Drivers whose guests run on the caller's
-     * own processor have no use for it: today it counts on driver process alone. */
+    /** How long host and guest each poll for the other's answer before they sleep. A call then
+     * makes no system call, but host and guest need a processor each, and the guest may go on
+     * running while the host looks at its exit. Only driver process uses it. */
     uint64_t spin_us;
-    struct mote_metrics *metrics; /**< what the sandbox counts into, of <mote/metrics.h>; or NULL */
-    /** How many log records reach the callback each second, up to 1,000,000; 0: all. What is over
-     * it is dropped, and told of in a record of the library's own. */
+    struct mote_metrics *metrics; /**< of <mote/metrics.h>: what the sandbox counts into; or NULL */
+    /** How many log records reach the callback each second, up to 1,000,000; 0: all. More are
+     * dropped, and a record of the library's own says how many. */
     uint64_t log_rate_per_s;
     uint64_t log_burst; /**< how many may come at once; 0: as many as in a second */
     mote_span_fn span;  /**< NULL: none */
     void *span_context;
     /** Run host functions on a thread of the sandbox's own, under a filter of system calls: see
-     * mote_sandbox_register_allowing(). It is there from the sandbox's creation to its end. */
+     * mote_sandbox_register_allowing(). The thread lives as long as the sandbox. */
     bool filter_host_functions;
 } mote_config;
 

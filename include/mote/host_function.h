@@ -13,14 +13,14 @@ extern "C" {
 /**
  * Answer a host call.
  *
- * args has as many values, of the types, that the function was registered with; text and bytes in
- * it are the host's own copy, borrowed until the function returns. Store the answer in *result, of
- * the registered type; text and bytes in it stay the function's own and must live until it is
- * called again or the guest's call ends. To fail, return what mote_host_fail() returns: that ends
- * the guest's call with MOTE_E_HOST_FUNCTION. Runs on the thread that called into the sandbox, or
- * on the sandbox's worker (mote_config.filter_host_functions) while that thread waits; it may use
- * other sandboxes, but not the same one (MOTE_E_REENTRY). It has to return: on the calling thread,
- * longjmp(), a C++ exception or the end of the thread leaves the sandbox in use for good.
+ * args holds one value for each parameter, of the type that was registered; text and bytes in it
+ * are the host's own copy, borrowed until the function returns. Store the answer in *result, of the
+ * registered type; text and bytes in it stay the function's own and must live until it is called
+ * again or the guest's call ends. To fail, return what mote_host_fail() returns: that ends the
+ * guest's call with MOTE_E_HOST_FUNCTION. Runs on the thread that called into the sandbox, or on
+ * the sandbox's worker (mote_config.filter_host_functions) while that thread waits; it may use
+ * other sandboxes, but not the same one (MOTE_E_REENTRY). It must return: if it leaves by
+ * longjmp(), a C++ exception or the end of the calling thread, the sandbox stays in use for good.
  */
 typedef mote_status (*mote_host_fn)(void *context, const mote_value *args, size_t n_args,
                                     mote_value *result, mote_error *err);

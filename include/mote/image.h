@@ -51,7 +51,7 @@ typedef struct mote_section {
     char name[MOTE_SECTION_NAME_BYTES]; /**< UTF-8, escaped where it cannot be printed */
     uint64_t start;                     /**< relative to the image's first byte */
     uint64_t len_bytes;
-    uint32_t rights; /**< MOTE_RIGHT_* that it asks for; a page has those of all sections on it */
+    uint32_t rights; /**< MOTE_RIGHT_* that it asks for; a page gets those of all its sections */
 } mote_section;
 
 /** Facts of an image. */
@@ -69,7 +69,7 @@ typedef struct mote_image_facts {
     uint64_t heap_bytes;   /**< heap that the image asks for */
     uint64_t stack_bytes;  /**< stack that the image asks for */
     bool has_symbols;
-    bool has_other_functions; /**< functions that are in no table, known when the guest runs */
+    bool has_other_functions; /**< it may have functions that are not in its table */
 } mote_image_facts;
 
 /**

@@ -13,13 +13,13 @@ extern "C" {
  * What sandboxes count: creations, calls, host calls, exits, guest errors, restores, how long they
  * took. docs/observability.md lists all of them.
  *
- * There is none unless the caller makes one and names it in mote_config. Sandboxes of any threads
- * and images may share it; they count with atomic additions, without lock or system call. No name
- * and no label holds text that a guest could choose.
+ * Nothing is counted unless the caller makes metrics and names them in mote_config. Sandboxes of
+ * any threads and images may share them; counting is atomic additions, without a lock or a system
+ * call. No name and no label holds text that a guest could choose.
  */
 typedef struct mote_metrics mote_metrics;
 
-/** Room that the text of mote_metrics_prometheus() never exceeds, its NUL included. */
+/** A room that is always enough for the text of mote_metrics_prometheus(), its NUL included. */
 #define MOTE_METRICS_TEXT_BYTES 32768
 
 /**
@@ -39,7 +39,7 @@ MOTE_NODISCARD mote_status mote_metrics_create(const mote_allocator *allocator, 
  * Give metrics back; NULL is a no-op.
  *
  * Units: none.
- * Owner: they are gone when the last sandbox that counts into them is destroyed, too.
+ * Owner: they are freed once all sandboxes that count into them are destroyed as well.
  * Threads: any.
  * Errors: none.
  */
@@ -48,15 +48,15 @@ void mote_metrics_destroy(mote_metrics *metrics);
 /**
  * Write metrics as text in the exposition format of Prometheus, version 0.0.4.
  *
- * Each number is read once; calls that end meanwhile may be in one of them and not yet in another.
- * A room of MOTE_METRICS_TEXT_BYTES is always enough.
+ * Each number is read once; a call that ends meanwhile may be in one of them and not yet in
+ * another.
  *
  * Units: bytes.
- * Owner: buffer is the caller's, and may be NULL where room is 0. *needed, unless needed is NULL,
- * becomes what the text takes, its NUL included, also where the room is too small.
+ * Owner: buffer is the caller's, and may be NULL if room is 0. *needed, unless needed is NULL,
+ * becomes the size of the text, its NUL included, even if room is too small.
  * Threads: any, also while sandboxes count.
- * Errors: MOTE_E_ARGUMENT (metrics is NULL, or buffer is and room is not 0), MOTE_E_TOO_LARGE (the
- * text does not fit in room): buffer then holds an empty text, where it holds anything.
+ * Errors: MOTE_E_ARGUMENT (metrics is NULL, or buffer is NULL and room is not 0), MOTE_E_TOO_LARGE
+ * (the text does not fit in room; buffer then holds an empty text, unless room is 0).
  */
 MOTE_NODISCARD mote_status mote_metrics_prometheus(const mote_metrics *metrics, char *buffer,
                                                    size_t room, size_t *needed, mote_error *err);

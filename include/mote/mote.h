@@ -3,14 +3,14 @@
  * mote: an embeddable micro-VM. This header includes all others.
  *
  * Conventions that hold everywhere:
- *  - A fallible function returns a mote_status, MOTE_OK is 0, and fills the caller's mote_error,
- *    for which NULL may be passed.
+ *  - A function that can fail returns a mote_status, of which MOTE_OK is 0, and fills the caller's
+ *    mote_error. NULL may be passed for it.
  *  - On an error the outputs are untouched.
  *  - Lengths are in bytes, durations in microseconds; names say so.
  *  - Text is UTF-8.
- *  - Structs that begin with struct_size may grow: set it to sizeof the struct.
- *  - The library never exits, aborts or prints; HostPrint's default writer, which writes what the
- *    guest prints to standard output, is the one exception.
+ *  - A struct that begins with struct_size may grow in later versions: set it to the struct's size.
+ *  - The library never exits, aborts or prints, with one exception: what a guest prints goes to
+ *    standard output, unless the configuration has a print callback.
  */
 #ifndef MOTE_MOTE_H
 #define MOTE_MOTE_H

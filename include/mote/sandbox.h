@@ -14,14 +14,14 @@ extern "C" {
 /**
  * One guest's memory and its virtual CPU.
  *
- * Any thread may use a sandbox, one at a time. The real-time signal MOTE_SIGNAL of each thread
- * that calls into a sandbox of driver kvm belongs to mote while it does: it is blocked in that
- * thread, carries time limits and cancels, and must not be ignored (SIG_IGN). No handler is
+ * Any thread may use a sandbox, one at a time. In a thread that calls into a sandbox of driver kvm,
+ * the real-time signal SIGRTMIN + MOTE_SIGNAL_ABOVE_SIGRTMIN belongs to mote: it is blocked there
+ * and carries time limits and cancels. The program must not ignore it (SIG_IGN). No handler is
  * installed. Other drivers do not use it.
  *
- * After fork() a sandbox stays with the parent. In the child it can only be destroyed; all else is
- * MOTE_E_FORKED, also what was going on in it when a callback forked. Images and snapshots serve
- * both: the child makes sandboxes of its own.
+ * After fork() a sandbox stays with the parent. In the child it can only be destroyed; everything
+ * else fails with MOTE_E_FORKED, even a call that was running when a callback forked. Images and
+ * snapshots can be used in both: the child makes sandboxes of its own.
  */
 typedef struct mote_sandbox mote_sandbox;
 
@@ -57,7 +57,7 @@ typedef struct mote_sandbox_stats {
 /**
  * Create a sandbox of an image. No guest code runs yet.
  *
- * config may be NULL for the defaults; it is copied, but for what its pointers point to.
+ * config may be NULL for the defaults; it is copied, except what its pointers point to.
  *
  * Units: see mote_config.
  * Owner: the caller owns *out and releases it with mote_sandbox_destroy(); the sandbox holds a
@@ -66,8 +66,8 @@ typedef struct mote_sandbox_stats {
  * Errors: MOTE_E_ARGUMENT (image or out is NULL), MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE (a size is
  * over its cap), MOTE_E_IMAGE_TOO_LARGE (image and sizes together are over the cap), MOTE_E_DRIVER
  * (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why), MOTE_E_MEMORY, MOTE_E_SYSTEM (also
- * where filter_host_functions is set and this kernel, or a filter over the calling thread, has no
- * user notification for it: Linux 5.9 or later has). *out is untouched.
+ * if filter_host_functions is set and seccomp's user notification is not available: it needs Linux
+ * 5.9, and no other filter of the calling thread may have it). *out is untouched.
  */
 MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_config *config,
                                                mote_sandbox **out, mote_error *err);
@@ -90,38 +90,38 @@ MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
                                                  mote_error *err);
 
 /**
- * Let the guest call a host function which, in a sandbox whose configuration says
- * filter_host_functions, may make system calls of its own.
+ * Let the guest call a host function, and allow that function certain system calls. This matters in
+ * a sandbox with mote_config.filter_host_functions; in any other it is mote_sandbox_register().
  *
- * Such a sandbox has a thread, its worker, on which its host functions run, HostPrint too where it
- * was replaced; callbacks stay on the calling thread. A filter on the worker (seccomp) allows every
+ * Such a sandbox has a thread, its worker. Host functions run on it, and HostPrint if it was
+ * replaced; callbacks stay on the calling thread. A filter on the worker (seccomp) allows every
  * function futex, sched_yield, munmap, madvise, rt_sigprocmask, rt_sigaction, rt_sigreturn,
  * sigaltstack and exit; write to descriptors 1 and 2; ioctl with the request TCGETS;
  * restart_syscall, getpid, and what gives rights up - setuid, setgid, setreuid, setregid,
- * setresuid, setresgid, setgroups - which the C library makes each thread do. For any other call
- * the kernel asks, and the number alone decides: those listed here go on whatever their arguments,
- * which may change while somebody looks at them; the rest fail with EPERM, and so do calls of the
- * 32-bit and x32 ABIs. No handler is installed.
+ * setresuid, setresgid, setgroups - which the C library makes each thread do. Of any other call the
+ * kernel tells mote, and the number alone decides: those in system_calls go on, with whatever
+ * arguments (they could be changed while they are checked); the rest fail with EPERM, and so do
+ * calls of the 32-bit and x32 ABIs. No signal handler is installed.
  *
- * A function that was refused a call runs on until it returns; then the guest's call ends with
- * MOTE_E_SYSTEM_CALL, whose text has the function, the call's name and its number, whatever the
- * function made of it. malloc() may need mmap, mprotect and brk. No function can be allowed clone,
- * clone3, fork or vfork: what it started would be under the filter, with nobody to answer for it.
+ * A function that was refused a call runs on until it returns. Then the guest's call ends with
+ * MOTE_E_SYSTEM_CALL, whatever the function returned; the text has the function, and name and
+ * number of the call. A guest that called by moteg_host_try() is told that the function failed, and
+ * goes on. malloc() may need mmap, mprotect and brk. No function can be allowed clone, clone3, fork
+ * or vfork: nobody would answer for the system calls of the new thread or process.
  *
- * The filter contains mistakes of the program's own functions: it is no border for guests, which
- * have none of the host's system calls anyhow, and none against code that runs on the worker and
- * writes to the memory of other threads. On the worker signals are blocked but for those that
- * instructions raise, thread-local variables are its own, longjmp() out of a function is undefined,
- * and a C++ exception that leaves it ends the process. A function that ends the worker's thread
- * ends the guest's call with MOTE_E_HOST_FUNCTION; the next one gets a new thread.
- *
- * In a sandbox without the filter this is mote_sandbox_register().
+ * The filter limits the harm of mistakes in the program's own functions. Guests can make no system
+ * call of the host's with or without it, and it does not stop code on the worker that writes to the
+ * memory of other threads. On the worker, all signals are blocked except those that instructions
+ * raise, thread-local variables are its own, longjmp() out of a function is undefined, and a C++
+ * exception that leaves a function ends the process. A function that ends the worker's thread ends
+ * the guest's call with MOTE_E_HOST_FUNCTION; the next one gets a new thread.
  *
  * Units: system_calls has n_system_calls numbers of the x86-64 ABI, such as SYS_openat.
- * Owner: the numbers are copied; else as mote_sandbox_register().
+ * Owner: the numbers are copied; the rest is as with mote_sandbox_register().
  * Threads: one at a time per sandbox.
- * Errors: those of mote_sandbox_register(); MOTE_E_ARGUMENT for system_calls that is NULL with a
- * length, and for a number that is not between 0 and 1023 or starts threads or processes.
+ * Errors: those of mote_sandbox_register(); MOTE_E_ARGUMENT also if system_calls is NULL and
+ * n_system_calls is not 0, and for a number that is not between 0 and 1023 or that starts threads
+ * or processes.
  */
 MOTE_NODISCARD mote_status mote_sandbox_register_allowing(mote_sandbox *sandbox,
                                                           const mote_host_function *function,
@@ -129,7 +129,7 @@ MOTE_NODISCARD mote_status mote_sandbox_register_allowing(mote_sandbox *sandbox,
                                                           size_t n_system_calls, mote_error *err);
 
 /**
- * Run the guest's initialisation. Once it succeeded, calls are accepted.
+ * Run the guest's initialisation. Once it has succeeded, calls are accepted.
  *
  * Units: none.
  * Owner: nothing changes hands.
@@ -156,16 +156,16 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
                                      mote_sandbox **out, mote_error *err);
 
 /**
- * Call a function of the guest. The guest's state is kept between calls; mote_call_reset() is the
- * call that brings it back.
+ * Call a function of the guest. The guest keeps its state between calls; mote_call_reset() restores
+ * a snapshot after the call.
  *
- * returns is the type of the result that the caller expects; MOTE_TYPE_ANY takes what the guest's
- * table declares. Against that table, function, arguments and type are checked before the guest is
- * entered. result may be NULL for a result that is not wanted.
+ * returns is the type of the result that the caller expects; MOTE_TYPE_ANY takes the one that the
+ * guest's function table declares. Name, arguments and type are checked against that table before
+ * the guest is entered. result may be NULL if it is not wanted.
  *
  * Units: none.
- * Owner: arguments stay the caller's. Text and bytes in *result are the sandbox's, until the next
- * call on it or its destruction.
+ * Owner: arguments stay the caller's. Text and bytes in *result belong to the sandbox, until its
+ * next call or its destruction.
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
  * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, an argument that has no value type, text
  * that is not UTF-8, a function name that is empty or not UTF-8), MOTE_E_STATE (not initialised),
@@ -186,7 +186,7 @@ MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function
 /**
  * End the call or initialisation that is running, with MOTE_E_CANCELLED.
  *
- * Without one running nothing happens, and no later call is affected. A host function that is
+ * If none is running nothing happens, and no later call is affected. A host function that is
  * running is not interrupted: the call ends when it returns.
  *
  * Units: none.
@@ -228,7 +228,7 @@ MOTE_NODISCARD mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox,
 const char *mote_sandbox_driver(const mote_sandbox *sandbox);
 
 /**
- * Destroy a sandbox and give its memory back; NULL is a no-op.
+ * Destroy a sandbox and release its memory; NULL is a no-op.
  *
  * In a child after fork() it releases the child's copies.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots: keep what a sandbox holds, and bring it back. */
+/* Snapshots: keep the state of a sandbox, and restore it. */
 #ifndef MOTE_SNAPSHOT_H
 #define MOTE_SNAPSHOT_H
 
@@ -13,17 +13,18 @@ extern "C" {
  * The memory of a sandbox and the state of its virtual CPU - registers, FS and GS base, vector
  * state - at one moment.
  *
- * Immutable and counted by reference. It can be restored into any sandbox of the same image object
- * whose configuration has the same sizes and that runs on the same driver. Not in a snapshot:
- * host functions, limits, callbacks and counts, which stay the sandbox's own.
+ * Immutable and reference-counted. It can be restored into any sandbox of the same image object
+ * whose configuration has the same sizes and that runs on the same driver. Host functions, limits,
+ * callbacks and counts are not in a snapshot; they stay the sandbox's own.
  */
 typedef struct mote_snapshot mote_snapshot;
 
 /**
  * Take a snapshot of a sandbox, between two of its calls.
  *
- * It costs a copy of the memory that the guest has used. From the first snapshot on, the first
- * write to a page is noticed once, which costs a fault; restores then cost what was written.
+ * It costs a copy of the memory that the guest has used. From the first snapshot on, the guest's
+ * first write to each page costs a fault, by which mote learns of it; a restore then costs only
+ * what was written.
  *
  * Units: none.
  * Owner: the caller owns a reference to *out and gives it back with mote_snapshot_unref().
@@ -49,7 +50,7 @@ mote_snapshot *mote_snapshot_ref(mote_snapshot *snapshot);
  * Give a reference to a snapshot back; NULL is a no-op.
  *
  * Units: none.
- * Owner: with its last reference a snapshot is gone. Sandboxes that were restored from it keep one.
+ * Owner: the last reference releases the snapshot. Sandboxes that were restored from it hold one.
  * Threads: any.
  * Errors: none.
  */
@@ -66,12 +67,12 @@ void mote_snapshot_unref(mote_snapshot *snapshot);
 uint64_t mote_snapshot_bytes(const mote_snapshot *snapshot);
 
 /**
- * Bring a sandbox to a snapshot, or for NULL to the one on top of its stack.
+ * Restore a snapshot into a sandbox: for NULL, the one on top of its stack.
  *
  * Nothing that the guest did since is left where the guest could find it. A poisoned sandbox is
  * ready again afterwards; one that was only created is ready too, without an initialisation of its
- * own. It costs what was written since, and all that differs where the sandbox was last brought to
- * another snapshot.
+ * own. The cost is a copy of the pages that were written since, and, if the sandbox was last
+ * restored from another snapshot, of those in which the two differ.
  *
  * Units: none.
  * Owner: the sandbox keeps a reference of its own.
@@ -96,8 +97,8 @@ MOTE_NODISCARD mote_status mote_sandbox_restore(mote_sandbox *sandbox, mote_snap
 MOTE_NODISCARD mote_status mote_sandbox_push(mote_sandbox *sandbox, mote_error *err);
 
 /**
- * Take the top snapshot off the stack and bring the sandbox to the one under it: what
- * mote_sandbox_evolve() did last is undone. The last snapshot stays.
+ * Take the top snapshot off the stack and restore the one under it. This undoes the last
+ * mote_sandbox_evolve(). The last snapshot on the stack stays.
  *
  * Units: none.
  * Owner: the stack's reference to the top snapshot is given back.
@@ -125,8 +126,8 @@ size_t mote_sandbox_depth(const mote_sandbox *sandbox);
 typedef mote_status (*mote_evolve_fn)(void *context, mote_sandbox *sandbox, mote_error *err);
 
 /**
- * Initialise a sandbox that was only created; then let fn make calls, if it is not NULL; then push
- * a snapshot, which mote_call_reset(), contexts and restores come back to.
+ * Initialise a sandbox, unless that was done; then let fn make calls, if fn is not NULL; then push
+ * a snapshot, which mote_call_reset(), contexts and restores go back to.
  *
  * While fn runs, the sandbox is in a call context, which fn does not finish. A single-use sandbox
  * keeps no snapshot.
@@ -135,32 +136,32 @@ typedef mote_status (*mote_evolve_fn)(void *context, mote_sandbox *sandbox, mote
  * Owner: context stays the caller's.
  * Threads: one at a time per sandbox; blocks for init_limit_us at most, fn and host functions
  * aside.
- * Errors: those of mote_sandbox_init() and mote_sandbox_push(), and what fn returned. When fn or
- * the push failed, a sandbox that was ready is brought back to the top of its stack, or poisoned
- * where there is none, as one that was only created is.
+ * Errors: those of mote_sandbox_init() and mote_sandbox_push(), and what fn returned. If fn or the
+ * push fails, a sandbox that was ready before is restored from the top of its stack; if the stack
+ * is empty, or the sandbox was only created before, it is poisoned.
  */
 MOTE_NODISCARD mote_status mote_sandbox_evolve(mote_sandbox *sandbox, mote_evolve_fn fn,
                                                void *context, mote_error *err);
 
 /**
- * Call a function as mote_call() does, and afterwards bring the sandbox back to the snapshot on
- * top of its stack, whatever came of the call: after a failed one it is ready again too.
+ * Call a function as mote_call() does, and afterwards restore the snapshot on top of the sandbox's
+ * stack, even if the call failed: the sandbox is ready again.
  *
  * Units: none.
  * Owner: as mote_call().
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
- * Errors: those of mote_call(), none of which leaves the sandbox poisoned here (after those that
- * leave it dead it is dead), but MOTE_E_STATE in a call context too; MOTE_E_NO_SNAPSHOT (the stack
- * is empty): the guest is not entered. Where the call succeeded and the restore failed:
- * MOTE_E_MEMORY or MOTE_E_SYSTEM, and it is poisoned.
+ * Errors: those of mote_call(), but none of them leaves the sandbox poisoned here (those that leave
+ * it dead still do); MOTE_E_STATE also in a call context; MOTE_E_NO_SNAPSHOT (the stack is empty;
+ * the guest is not entered). If the call succeeds and the restore fails: MOTE_E_MEMORY or
+ * MOTE_E_SYSTEM, and the sandbox is poisoned.
  */
 MOTE_NODISCARD mote_status mote_call_reset(mote_sandbox *sandbox, const char *function,
                                            const mote_value *args, size_t n_args, mote_type returns,
                                            mote_value *result, mote_error *err);
 
 /**
- * Begin a call context: until it is finished, calls keep the guest's state, and whatever would
- * bring another state is refused.
+ * Begin a call context. Until it is finished, calls keep the guest's state, and whatever would
+ * restore another state is refused.
  *
  * Units: none.
  * Owner: nothing changes hands.
@@ -172,8 +173,8 @@ MOTE_NODISCARD mote_status mote_call_reset(mote_sandbox *sandbox, const char *fu
 MOTE_NODISCARD mote_status mote_context_begin(mote_sandbox *sandbox, mote_error *err);
 
 /**
- * Finish a call context: the sandbox is brought back to the snapshot on top of its stack, also
- * when a call in the context has poisoned it. A single-use sandbox is spent.
+ * Finish a call context: restore the snapshot on top of the sandbox's stack, even if a call in the
+ * context has poisoned the sandbox. A single-use sandbox is spent instead.
  *
  * Units: none.
  * Owner: nothing changes hands.

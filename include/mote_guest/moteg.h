@@ -26,7 +26,10 @@ extern "C" {
 #define MOTEG_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #define MOTEG_NORETURN __attribute__((noreturn))
 
-/** Codes of guest errors and aborts that the runtime uses; guests may use any number. */
+/**
+ * Codes of guest errors and aborts that the runtime uses. Guests may use any number; up to 16 they
+ * have names in the texts of errors (docs/errors.md), so codes of your own best start at 100.
+ */
 typedef enum moteg_code {
     MOTEG_CODE_FUNCTION_NOT_FOUND = 4,
     MOTEG_CODE_WRONG_NUMBER_OF_PARAMETERS = 5,
@@ -117,8 +120,8 @@ typedef enum moteg_log_level {
 #define MOTEG_TEXT_(name) #name
 
 /**
- * Defined by a guest that has something to do before its first call; may be left out. It runs after
- * constructors, once, and may call the host.
+ * Prepare the guest before its first call. The guest defines it, or leaves it out. It runs once,
+ * after constructors, and may call the host.
  *
  * Units: none.
  * Owner: nothing changes hands.
@@ -140,8 +143,8 @@ typedef moteg_value (*moteg_function)(const moteg_call *call);
 /**
  * Register a function while the guest runs, in moteg_main() or in a call. Number and types of
  * arguments and the type of the result are checked as those of MOTEG_FUNCTION(). A name that was
- * registered before gets the new function; one that the guest's table has keeps that. The host
- * must say which type of result it expects.
+ * registered before gets the new function; a name in the guest's function table keeps its own. The
+ * host must say which type of result it expects.
  *
  * Units: n_params in types, 0 to 11.
  * Owner: name and params are copied, and stay until the sandbox ends or is restored.
@@ -152,9 +155,9 @@ void moteg_function_register(const char *name, moteg_function function, moteg_ty
                              const moteg_type *params, size_t n_params);
 
 /**
- * Defined by a guest that wants the calls of functions that are neither in its table nor
- * registered; may be left out: then they fail with MOTEG_CODE_FUNCTION_NOT_FOUND and the name. Its
- * result must be of type call->returns. moteg_fail() refuses a call.
+ * Answer calls of functions that are neither in the guest's function table nor registered. The
+ * guest defines it, or leaves it out; then such calls fail with MOTEG_CODE_FUNCTION_NOT_FOUND and
+ * the name. Its result must be of type call->returns. moteg_fail() refuses a call.
  *
  * Units: none.
  * Owner: call is borrowed until the call ends; text and bytes of the result are copied.
@@ -191,7 +194,8 @@ typedef struct moteg_host_failure {
 } moteg_host_failure;
 
 /**
- * Call a function of the host, and be told when that fails; moteg_host_call() would not come back.
+ * Call a function of the host, and be told if that fails, where moteg_host_call() would not return.
+ * This includes a host function that was refused a system call by its filter.
  *
  * Units: n_args in values, 0 to 11.
  * Owner: name and args stay the caller's. Text and bytes in *result and *failure are call memory.
@@ -203,7 +207,7 @@ bool moteg_host_try(const char *name, moteg_type returns, const moteg_value *arg
                     moteg_value *result, moteg_host_failure *failure);
 
 /**
- * Make a text as printf() does.
+ * Format a text, as printf() does.
  *
  * Units: none.
  * Owner: the result is call memory.
@@ -253,7 +257,8 @@ uint8_t *moteg_result_reserve(size_t *room_bytes);
 MOTEG_NORETURN void moteg_fail(uint32_t code, const char *format, ...) MOTEG_PRINTF(2, 3);
 
 /**
- * End the guest: its memory is no longer to be trusted. The sandbox must be restored or destroyed.
+ * End the guest because its memory can no longer be trusted. The sandbox must be restored or
+ * destroyed.
  *
  * Units: only the low 8 bits of code reach the host.
  * Owner: nothing changes hands.
@@ -262,8 +267,8 @@ MOTEG_NORETURN void moteg_fail(uint32_t code, const char *format, ...) MOTEG_PRI
 MOTEG_NORETURN void moteg_abort(uint32_t code, const char *format, ...) MOTEG_PRINTF(2, 3);
 
 /**
- * Write a log record. Records travel with the next exit to the host; those of level
- * MOTEG_LOG_ERROR and above at once. What the host does not want is dropped here.
+ * Write a log record. Records travel with the next exit to the host; those of level MOTEG_LOG_ERROR
+ * and above at once. Levels that the host did not ask for are dropped in the guest.
  *
  * Units: none.
  * Owner: nothing changes hands.
@@ -309,7 +314,7 @@ typedef void (*moteg_put)(void *context, const char *text, size_t len_bytes);
  *
  * Units: returns how many bytes were printed.
  * Owner: nothing changes hands.
- * Errors: -1 when the number is no int, or the format is bad.
+ * Errors: -1 if the number does not fit in an int, or the format is bad.
  */
 int moteg_print_to(moteg_put put, void *context, const char *format, ...) MOTEG_PRINTF(3, 4);
 
