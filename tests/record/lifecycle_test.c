@@ -102,6 +102,7 @@ static void test_host_functions_of_another_arity_and_unknown_ones(void **state)
     sandbox = open_without_add(NULL);
     assert_status(CALL(mote_call, sandbox, "Add", MOTE_TYPE_I32, NULL, mote_i32(1), mote_i32(2)),
                   RECORD_IS_RUST ? MOTE_E_GUEST_ERROR : MOTE_E_HOST_FUNCTION_UNKNOWN);
+    assert_true(!RECORD_IS_RUST || strstr(last_error.message, "HostAdd") != NULL);
     close_guest(sandbox);
 }
 

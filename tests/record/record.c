@@ -31,9 +31,12 @@ static void take_record(void *context, const mote_log_record *record)
 {
     struct host *host = context;
     assert_true(host->n_records < MAX_RECORDS);
-    host->levels[host->n_records] = record->level;
-    copy_view(host->messages[host->n_records], sizeof(host->messages[0]), &record->message);
-    host->n_records++;
+    size_t i = host->n_records++;
+    host->records[i].level = record->level;
+    host->records[i].line = record->line;
+    copy_view(host->records[i].message, sizeof(host->records[i].message), &record->message);
+    copy_view(host->records[i].source, sizeof(host->records[i].source), &record->source);
+    copy_view(host->records[i].file, sizeof(host->records[i].file), &record->source_file);
 }
 
 static mote_status add(void *context, const mote_value *args, size_t n_args, mote_value *result,

@@ -18,8 +18,11 @@ struct host {
     size_t printed_bytes;
     char heard[256];   /* by the last host function that takes text */
     unsigned sleep_us; /* how long Spin takes */
-    mote_log_level levels[MAX_RECORDS];
-    char messages[MAX_RECORDS][64];
+    struct {
+        mote_log_level level;
+        char message[128], source[128], file[128];
+        uint32_t line;
+    } records[MAX_RECORDS];
     size_t n_records;
 };
 

@@ -180,7 +180,7 @@ static void test_iostack_is_working(void **state)
     assert_int_equal(result.as.i32, 99);
     assert_string_equal(host.printed, "text above the call");
     assert_int_equal(host.n_records, 1);
-    assert_string_equal(host.messages[0], "a record above the call");
+    assert_string_equal(host.records[0].message, "a record above the call");
     close_guest(sandbox);
 }
 
