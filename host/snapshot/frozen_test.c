@@ -8,8 +8,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define N_PAGES 1600u
 #define START (MT_BASE_ADDRESS + 5 * MT_PAGE_BYTES)
@@ -159,6 +163,7 @@ static void test_less_than_a_large_page_is_cleared(void **state)
     assert_int_equal(page_of(f, 506)[MT_PAGE_BYTES - 1], 0xEE);
 }
 
+/* Nor by the kernel, which tells of it where a program would end. */
 static void test_content_cannot_be_written(void **state)
 {
     struct fixture *f = *state;
@@ -166,6 +171,79 @@ static void test_content_cannot_be_written(void **state)
     take_all(f);
     f->window.host[0] = 9;
     assert_int_equal(f->frozen.content[0], 1);
+    int zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    assert_true(zeros >= 0);
+    assert_int_equal(read(zeros, f->frozen.content, 1), -1);
+    assert_int_equal(errno, EFAULT);
+    close(zeros);
+    assert_int_equal(f->frozen.content[0], 1);
+}
+
+/* ---- What the kernel refuses: the linker puts these in libc's place ---- */
+
+enum kernel_call { NO_CALL, MMAP, MADVISE, MPROTECT };
+
+static enum kernel_call refused;
+static unsigned n_before_refused; /* calls of it that still go through */
+
+static bool is_refused(enum kernel_call call)
+{
+    if (refused != call || n_before_refused-- > 0)
+        return false;
+    refused = NO_CALL;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__real_mmap(void *at, size_t n, int rights, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t n, int rights, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t n, int rights, int flags, int fd, off_t offset)
+{
+    return is_refused(MMAP) ? MAP_FAILED : __real_mmap(at, n, rights, flags, fd, offset);
+}
+
+int __real_madvise(void *at, size_t n, int advice);
+int __wrap_madvise(void *at, size_t n, int advice);
+int __wrap_madvise(void *at, size_t n, int advice)
+{
+    return is_refused(MADVISE) ? -1 : __real_madvise(at, n, advice);
+}
+
+int __real_mprotect(void *at, size_t n, int rights);
+int __wrap_mprotect(void *at, size_t n, int rights);
+int __wrap_mprotect(void *at, size_t n, int rights)
+{
+    return is_refused(MPROTECT) ? -1 : __real_mprotect(at, n, rights);
+}
+
+static void test_what_the_kernel_refuses_makes_no_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum kernel_call call;
+        unsigned n_before;
+        mote_status wanted;
+    } cases[] = {
+        {MMAP, 0, MOTE_E_MEMORY},
+        {MMAP, 1, MOTE_E_MEMORY},
+        {MADVISE, 0, MOTE_E_SYSTEM},
+        {MPROTECT, 0, MOTE_E_MEMORY},
+    };
+    page_of(f, 0)[0] = 1;
+    mt_page_set_add_run(&f->set, 0, N_PAGES);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        mote_error err = {.code = MOTE_OK};
+        refused = cases[i].call;
+        n_before_refused = cases[i].n_before;
+        mote_status status = mt_frozen_take(&f->frozen, &f->window, &f->set, &err);
+        assert_int_equal(refused, NO_CALL);
+        assert_int_equal(status, cases[i].wanted);
+        assert_int_equal(err.code, cases[i].wanted);
+        assert_null(f->frozen.content);
+        assert_null(f->frozen.place);
+    }
+    take_all(f);
+    assert_int_equal(f->frozen.n_content, 1);
 }
 
 int main(void)
@@ -180,6 +258,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_less_than_a_large_page_is_cleared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_content_cannot_be_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_the_kernel_refuses_makes_no_snapshot, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

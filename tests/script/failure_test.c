@@ -2,8 +2,10 @@
 /* Drivers that fail, and virtual CPUs that die: what is left, and that nothing leaks. */
 #include "tests/script/fixture.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static mote_status call_i32(struct guest *guest)
 {
@@ -100,6 +102,39 @@ static void test_a_driver_that_cannot_prepare_or_create(void **state)
     }
 }
 
+/* ---- No random numbers ---- */
+
+static bool is_random_refused;
+
+/* The linker puts it in libc's place. */
+ssize_t __real_getrandom(void *to, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t n, unsigned flags)
+{
+    if (!is_random_refused)
+        return __real_getrandom(to, n, flags);
+    errno = ENOSYS;
+    return -1;
+}
+
+/* It would have a seed and a canary of which every copy has the same. */
+static void test_a_guest_without_random_numbers_is_not_started(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_open(&guest, GUEST_MOTE, NULL);
+    is_random_refused = true;
+    mote_status status = guest_init(&guest);
+    is_random_refused = false;
+    assert_error(status, MOTE_E_SYSTEM);
+    assert_int_equal(last_error.os_errno, ENOSYS);
+    assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_enters, 0);
+    assert_state(&guest, MOTE_SANDBOX_CREATED);
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_close(&guest);
+}
+
 /* ---- Every allocation fails once ---- */
 
 struct counter {
@@ -147,6 +182,9 @@ static mote_status nothing(void *context, const mote_value *args, size_t n_args,
     return MOTE_OK;
 }
 
+/* More than the stack of snapshots has room for at first. */
+#define N_PUSHES 5u
+
 /* The whole life of a sandbox, up to what fails first. */
 static mote_status live(struct guest *guest, const mote_allocator *allocator)
 {
@@ -172,7 +210,10 @@ static mote_status live(struct guest *guest, const mote_allocator *allocator)
     guest_out(guest, MT_PORT_CALL, 0);
     guest_push_result(guest, &text);
     guest_done(guest);
-    return guest_echo(guest);
+    status = guest_echo(guest);
+    for (unsigned i = 0; i < N_PUSHES && status == MOTE_OK; i++)
+        status = mote_sandbox_push(guest->sandbox, &last_error);
+    return status == MOTE_OK ? mote_sandbox_pop(guest->sandbox, &last_error) : status;
 }
 
 static void test_every_allocation_fails_once_and_nothing_leaks(void **state)
@@ -205,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_a_run_that_fails),
         cmocka_unit_test(test_a_begin_that_fails_leaves_the_sandbox_as_it_was),
         cmocka_unit_test(test_a_driver_that_cannot_prepare_or_create),
+        cmocka_unit_test(test_a_guest_without_random_numbers_is_not_started),
         cmocka_unit_test(test_every_allocation_fails_once_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,11 @@
 #include "tests/script/fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -599,6 +601,75 @@ static void test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopp
     guest_close(&guest);
 }
 
+/* Its child has no guest, and must not go on as if it had. */
+static mote_status fork_within(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_void();
+    *(pid_t *)context = fork();
+    return MOTE_OK;
+}
+
+static void test_a_host_function_that_returns_in_a_forked_child_ends_the_call_there(void **state)
+{
+    (void)state;
+    struct guest guest;
+    pid_t child = -1;
+    int ended = -1;
+    open_with(&guest, fork_within, &child, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
+    mote_status status = run_f(&guest);
+    if (child == 0)
+        _exit(status == MOTE_E_FORKED ? 0 : 1);
+    assert_fine(status);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+    guest_close(&guest);
+}
+
+/* A guest whose host functions run under a filter. Valgrind knows no filters with listeners. */
+static void open_filtered(struct guest *guest, mote_config *config)
+{
+    config->filter_host_functions = true;
+    if (guest_try_open(guest, GUEST_01, config) == MOTE_E_SYSTEM) {
+        print_message("skipped: no worker here: %s\n", last_error.text);
+        guest_close(guest);
+        skip();
+    }
+}
+
+static void note_thread(void *context, const char *text, size_t len_bytes)
+{
+    (void)text;
+    (void)len_bytes;
+    *(pthread_t *)context = pthread_self();
+}
+
+/* It makes system calls of its own, and whoever gave the callback expects it on his thread. */
+static void test_the_librarys_own_print_is_not_filtered(void **state)
+{
+    (void)state;
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"t", 1}};
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    pthread_t printed_on = 0;
+    config.print = note_thread;
+    config.print_context = &printed_on;
+    open_filtered(&guest, &config);
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    guest_push_call(&guest, "HostPrint", &text, 1);
+    guest_out(&guest, MT_PORT_CALL, 0);
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    assert_true(pthread_equal(printed_on, pthread_self()));
+    guest_close(&guest);
+}
+
 /* Its sleep is a system call. */
 static void test_a_filtered_host_function_is_refused_system_calls(void **state)
 {
@@ -606,13 +677,7 @@ static void test_a_filtered_host_function_is_refused_system_calls(void **state)
     mote_config config = MOTE_CONFIG_INIT;
     struct guest guest;
     int n_calls = 0;
-    config.filter_host_functions = true;
-    /* Valgrind knows no filters with listeners. */
-    if (guest_try_open(&guest, GUEST_01, &config) == MOTE_E_SYSTEM) {
-        print_message("skipped: no worker here: %s\n", last_error.text);
-        guest_close(&guest);
-        skip();
-    }
+    open_filtered(&guest, &config);
     add(&guest, "F", sleep_20_ms, NULL, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
     add(&guest, "G", echo, &n_calls, MOTE_TYPE_VOID, 0, MOTE_TYPE_I32);
     guest_start(&guest);
@@ -650,6 +715,8 @@ int main(void)
         cmocka_unit_test(test_a_host_function_cannot_use_its_own_sandbox),
         cmocka_unit_test(test_a_host_function_may_use_another_sandbox),
         cmocka_unit_test(test_a_host_function_past_the_limit_is_named_when_the_guest_is_stopped),
+        cmocka_unit_test(test_a_host_function_that_returns_in_a_forked_child_ends_the_call_there),
+        cmocka_unit_test(test_the_librarys_own_print_is_not_filtered),
         cmocka_unit_test(test_a_filtered_host_function_is_refused_system_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,105 @@ static void test_records_in_init(void **state)
     guest_close(&guest);
 }
 
+/* ---- The limit on the rate ---- */
+
+/* Records of the library's own have no place in a guest's source, and say how many were dropped. */
+static void hear_any_log(void *context, const mote_log_record *record)
+{
+    size_t used = strlen(heard);
+    (void)context;
+    snprintf(heard + used, sizeof(heard) - used, "%d:%.*s/%u;", (int)record->level,
+             (int)record->message.len_bytes, record->message.data, (unsigned)record->n_dropped);
+}
+
+/* The limit as it is when no record was let through for long, and when too many were. */
+static void open_rate(struct mt_machine *machine, void *context)
+{
+    (void)machine;
+    ((struct guest *)context)->sandbox->log_rate.due_ns = 0;
+}
+
+static void close_rate(struct mt_machine *machine, void *context)
+{
+    (void)machine;
+    ((struct guest *)context)->sandbox->log_rate.due_ns = UINT64_MAX;
+}
+
+static void open_limited(struct guest *guest, uint64_t log_rate_per_s)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    config.log = hear_any_log;
+    config.log_rate_per_s = log_rate_per_s;
+    heard[0] = '\0';
+    guest_ready(guest, GUEST_01, &config);
+}
+
+/* The guest sends what it has pushed, or ends its call, when the limit is so. */
+static void step_when(struct guest *guest, struct mt_script_step *step,
+                      void (*act)(struct mt_machine *machine, void *context))
+{
+    step->act = act;
+    step->context = guest;
+}
+
+static void test_records_over_the_limit_are_dropped_and_told_of_with_the_next(void **state)
+{
+    (void)state;
+    struct guest guest;
+    open_limited(&guest, 1);
+    guest_push_log(&guest, 2, "one");
+    step_when(&guest, guest_out(&guest, MT_PORT_LOG, 1), open_rate);
+    guest_push_log(&guest, 2, "two");
+    guest_push_log(&guest, 2, "three");
+    step_when(&guest, guest_out(&guest, MT_PORT_LOG, 2), close_rate);
+    guest_push_log(&guest, 2, "four");
+    step_when(&guest, guest_out(&guest, MT_PORT_LOG, 1), open_rate);
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    char wanted[64];
+    snprintf(wanted, sizeof(wanted), "%d:one/0;%d:2 records dropped/2;%d:four/0;", MOTE_LOG_INFO,
+             MOTE_LOG_WARN, MOTE_LOG_INFO);
+    assert_string_equal(heard, wanted);
+    assert_int_equal(guest_stats(&guest).log_records, 4);
+    guest_close(&guest);
+}
+
+static void test_what_was_dropped_is_told_of_at_the_calls_end_if_the_limit_lets_it(void **state)
+{
+    (void)state;
+    for (int is_open = 0; is_open < 2; is_open++) {
+        struct guest guest;
+        open_limited(&guest, 1);
+        guest_push_log(&guest, 2, "one");
+        step_when(&guest, guest_out(&guest, MT_PORT_LOG, 1), close_rate);
+        guest_push_i32(&guest, 1);
+        step_when(&guest, guest_done(&guest), is_open ? open_rate : close_rate);
+        assert_fine(call_i32(&guest));
+        char wanted[32];
+        snprintf(wanted, sizeof(wanted), "%d:1 records dropped/1;", MOTE_LOG_WARN);
+        assert_string_equal(heard, is_open ? wanted : "");
+        assert_int_equal(guest.sandbox->n_log_dropped, is_open ? 0 : 1);
+        guest_close(&guest);
+    }
+}
+
+static void test_without_a_limit_none_is_dropped(void **state)
+{
+    (void)state;
+    struct guest guest;
+    open_limited(&guest, 0);
+    guest_push_log(&guest, 2, "one");
+    step_when(&guest, guest_out(&guest, MT_PORT_LOG, 1), close_rate);
+    guest_push_i32(&guest, 1);
+    guest_done(&guest);
+    assert_fine(call_i32(&guest));
+    char wanted[16];
+    snprintf(wanted, sizeof(wanted), "%d:one/0;", MOTE_LOG_INFO);
+    assert_string_equal(heard, wanted);
+    guest_close(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +306,9 @@ int main(void)
         cmocka_unit_test(test_a_level_past_the_last_is_a_protocol_error),
         cmocka_unit_test(test_print_goes_to_the_function_that_replaced_it),
         cmocka_unit_test(test_records_in_init),
+        cmocka_unit_test(test_records_over_the_limit_are_dropped_and_told_of_with_the_next),
+        cmocka_unit_test(test_what_was_dropped_is_told_of_at_the_calls_end_if_the_limit_lets_it),
+        cmocka_unit_test(test_without_a_limit_none_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

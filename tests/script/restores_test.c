@@ -6,6 +6,7 @@
  */
 #include "tests/script/fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,35 @@ static void test_the_stack_grows_with_what_is_pushed(void **state)
     end(&story);
 }
 
+/* What was told of operations, in its order: "name(" where one began, "name)" where it ended. */
+static char told[256];
+
+static void hear_span(void *context, const mote_span *span)
+{
+    size_t used = strlen(told);
+    (void)context;
+    snprintf(told + used, sizeof(told) - used, "%s%c", span->operation, span->is_end ? ')' : '(');
+    assert_true(span->time_ns > 0);
+    /* Its time is counted from where it began. */
+    assert_true(span->is_end ? span->duration_ns < span->time_ns : span->duration_ns == 0);
+}
+
+static void test_spans_tell_of_snapshots_and_restores(void **state)
+{
+    (void)state;
+    struct guest guest;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.span = hear_span;
+    guest_ready(&guest, GUEST_MOTE, &config);
+    told[0] = '\0';
+    assert_fine(mote_sandbox_push(guest.sandbox, &last_error));
+    assert_string_equal(told, "snapshot(snapshot)");
+    told[0] = '\0';
+    assert_fine(mote_sandbox_restore(guest.sandbox, NULL, &last_error));
+    assert_string_equal(told, "restore(restore)");
+    guest_close(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_a_restore_to_the_same_snapshot_looks_at_what_was_written),
         cmocka_unit_test(test_a_snapshot_of_another_image_is_refused),
         cmocka_unit_test(test_the_stack_grows_with_what_is_pushed),
+        cmocka_unit_test(test_spans_tell_of_snapshots_and_restores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
