@@ -298,6 +298,7 @@ mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *elemen
     mt_exception_clear(layout, window);
     if (status == MOTE_OK)
         return MOTE_OK;
+    run->answered_ns = mt_clock_ns(); /* where no function was run, nobody has noted it */
     struct mt_exception exception = {
         .message = failure.message[0] != '\0' ? failure.message : failure.text,
         .source = failure.function,

@@ -72,7 +72,7 @@ struct mt_run {
     uint64_t deadline_ns;      /* when to look at the limits; the earliest that one can pass */
     uint64_t wall_deadline_ns; /* the limit on wall clock */
     uint64_t cpu_started_ns;   /* where there is a limit on processor time */
-    uint64_t answered_ns;      /* when the last host function returned */
+    uint64_t answered_ns;      /* when the last host call was answered */
     const char *late_function; /* the host function that ran past the limit; NULL for none */
 };
 

@@ -34,6 +34,27 @@ static void test_a_guest_that_does_not_end_is_stopped_at_its_limit(void **state)
     guest_close(&guest);
 }
 
+/* A guest that only tries what nobody answers hardly runs, and a driver that looks at its time
+ * would not notice. */
+static void test_a_guest_that_tries_in_vain_is_stopped_at_its_limit(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    config.time_limit_us = 5000;
+    guest_ready(&guest, GUEST_MOTE, &config);
+    guest_push_call(&guest, "Nobody", NULL, 0);
+    guest_out(&guest, MT_PORT_TRY_CALL, 0)->waits = true;
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
+    guest_done(&guest);
+    assert_error(guest_echo(&guest), MOTE_E_TIME_LIMIT);
+    assert_string_equal(last_error.limit.kind, "wall");
+    assert_string_equal(last_error.function, "");
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
 /* ---- Processor time ---- */
 
 #define CPU_LIMIT_US 3000u
@@ -410,6 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_guest_that_does_not_end_is_stopped_at_its_limit),
+        cmocka_unit_test(test_a_guest_that_tries_in_vain_is_stopped_at_its_limit),
         cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
         cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
         cmocka_unit_test(test_processor_time_of_a_host_function_is_not_the_guests),
