@@ -97,8 +97,7 @@ static mote_status read_result(mote_sandbox *sandbox, mote_type returns, mote_va
         return mt_fail_protocol(err, "output", "return_value_type", value.type,
                                 "result: type is %s, not %s", mote_type_name((mote_type)value.type),
                                 mote_type_name(returns));
-    if (result != NULL)
-        *result = mt_value_from_wire(&value);
+    *result = mt_value_from_wire(&value);
     return MOTE_OK;
 }
 
@@ -179,8 +178,7 @@ mote_status mt_sandbox_init_run(mote_sandbox *sandbox, mote_error *err)
         status = check_guest_error(sandbox, "", err);
     if (status == MOTE_OK)
         status = take_dispatch(sandbox, err);
-    mt_run_end(&run, status, err);
-    return status;
+    return mt_run_end(&run, status, err);
 }
 
 /* ---- Call ---- */
@@ -264,6 +262,7 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
                                 size_t n_args, mote_type asked, mote_value *result, mote_error *err)
 {
     struct mt_run run;
+    mote_value value;
     mote_type returns = MOTE_TYPE_VOID;
     mote_status status = prepare_call(sandbox, function, args, n_args, asked, &returns, err);
     if (status != MOTE_OK) {
@@ -281,7 +280,9 @@ mote_status mt_sandbox_call_run(mote_sandbox *sandbox, const char *function, con
     if (status == MOTE_OK)
         status = check_guest_error(sandbox, function, err);
     if (status == MOTE_OK)
-        status = read_result(sandbox, returns, result, err);
-    mt_run_end(&run, status, err);
+        status = read_result(sandbox, returns, &value, err);
+    status = mt_run_end(&run, status, err);
+    if (status == MOTE_OK && result != NULL)
+        *result = value;
     return status;
 }

@@ -181,6 +181,9 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
     uint64_t started_ns = 0;
     if (mt_observe_is_on(run->sandbox)) {
         mt_observe_begin(run->sandbox, MOTE_SPAN_HOST_CALL, function->name);
+        mote_status process = mt_observe_check_process(run->sandbox, err);
+        if (process != MOTE_OK)
+            return process;
         started_ns = mt_clock_ns();
     }
     uint64_t cpu_before_ns = cpu_now(run);
@@ -199,7 +202,8 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
         status = failed(function, returned, &host_err, err);
     mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
                    status);
-    return status;
+    mote_status process = mt_observe_check_process(run->sandbox, err);
+    return process == MOTE_OK ? status : process;
 }
 
 static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,

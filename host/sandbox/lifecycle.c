@@ -87,6 +87,8 @@ mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote
     uint64_t started_ns = mt_clock_ns();
     mote_status status = fill(sandbox, config, err);
     mt_observe_end(sandbox, MOTE_SPAN_CREATE, "", started_ns, mt_clock_ns(), status);
+    if (status == MOTE_OK)
+        status = mt_observe_check_process(sandbox, err);
     if (status != MOTE_OK) {
         mt_sandbox_destroy(sandbox);
         return status;

@@ -2,7 +2,9 @@
 /* What a sandbox tells those who watch it: metrics, and spans through the callback. */
 #include "host/sandbox/sandbox.h"
 
+#include "host/base/error.h"
 #include "host/os/clock.h"
+#include "host/os/process.h"
 
 _Static_assert(MT_EXIT_PORT == 0 && MT_EXIT_FAULT == 1 && MT_EXIT_REFUSED == 2 &&
                    MT_EXIT_INTERRUPTED == 3 && MT_EXIT_DIED + 1 == MT_N_EXIT_KINDS,
@@ -57,6 +59,13 @@ void mt_observe_tell_end(const mote_sandbox *sandbox, mote_span_kind kind, const
     }
     if (sandbox->settings.span != NULL)
         tell_end(sandbox, kind, function, started_ns, now_ns, status);
+}
+
+mote_status mt_observe_check_process(const mote_sandbox *sandbox, mote_error *err)
+{
+    if (mt_process_is(sandbox->process_mark))
+        return MOTE_OK;
+    return mt_fail(err, MOTE_E_FORKED, "a callback returned in a forked child");
 }
 
 void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status)

@@ -5,7 +5,6 @@
 #include "host/base/error.h"
 #include "host/base/text.h"
 #include "host/os/clock.h"
-#include "host/os/process.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,21 +124,13 @@ static mote_status deliver_one(mote_sandbox *sandbox, const struct mt_element *e
     return MOTE_OK;
 }
 
-/* Whoever was told may have forked, and guest memory is not in the child. */
-static mote_status check_process(const mote_sandbox *sandbox, mote_error *err)
-{
-    if (mt_process_is(sandbox->process_mark))
-        return MOTE_OK;
-    return mt_fail(err, MOTE_E_FORKED, "a callback returned in a forked child");
-}
-
 mote_status mt_records_deliver(mote_sandbox *sandbox, const struct mt_element *elements,
                                size_t n_records, mote_error *err)
 {
     for (size_t i = n_records; i > 0; i--) {
         mote_status status = deliver_one(sandbox, &elements[i - 1], err);
         if (status == MOTE_OK)
-            status = check_process(sandbox, err);
+            status = mt_observe_check_process(sandbox, err);
         if (status != MOTE_OK)
             return status;
     }

@@ -29,8 +29,12 @@ static void start_cpu_limit(struct mt_run *run)
 mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_kind kind,
                          const char *function, uint64_t limit_us, mote_error *err)
 {
-    if (sandbox->settings.span != NULL)
+    if (sandbox->settings.span != NULL) {
         mt_observe_begin(sandbox, kind, function);
+        mote_status process = mt_observe_check_process(sandbox, err);
+        if (process != MOTE_OK)
+            return process;
+    }
     uint64_t now = mt_clock_ns();
     /* One by one: what a compiler makes of a list clears them all first. */
     run->sandbox = sandbox;
@@ -79,7 +83,7 @@ static mote_sandbox_state state_after(const struct mt_run *run, mote_status stat
     return is_lost ? MOTE_SANDBOX_DEAD : MOTE_SANDBOX_POISONED;
 }
 
-void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
+mote_status mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
 {
     mote_sandbox *sandbox = run->sandbox;
     uint64_t now = mt_clock_ns();
@@ -94,6 +98,11 @@ void mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
     if (sandbox->n_log_dropped != 0)
         mt_records_tell_dropped(sandbox, now);
     mt_observe_end(sandbox, run->kind, run->function, run->started_ns, now, status);
+    mote_status process = mt_observe_check_process(sandbox, err);
+    if (process == MOTE_OK)
+        return status;
+    atomic_store(&sandbox->state, MOTE_SANDBOX_DEAD);
+    return process;
 }
 
 static mote_status out_of_time(const struct mt_run *run, uint64_t now, mote_error *err)

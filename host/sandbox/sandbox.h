@@ -82,8 +82,8 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
 /* End a run that was begun: count, and set the state that it leaves behind. The guard stays
- * claimed. */
-void mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
+ * claimed. Returns the status, or MOTE_E_FORKED where who was told of the end has forked. */
+mote_status mt_run_end(struct mt_run *run, mote_status status, mote_error *err);
 
 /* Whether anybody watches, so that reading the clock is worth it. */
 static inline bool mt_observe_is_on(const mote_sandbox *sandbox)
@@ -102,6 +102,8 @@ static inline void mt_observe_end(const mote_sandbox *sandbox, mote_span_kind ki
     if (mt_observe_is_on(sandbox))
         mt_observe_tell_end(sandbox, kind, function, started_ns, now_ns, status);
 }
+/* Whoever was told may have forked, and guest memory is not in the child: MOTE_E_FORKED there. */
+mote_status mt_observe_check_process(const mote_sandbox *sandbox, mote_error *err);
 /* An operation was refused before it began. */
 void mt_observe_refused(const mote_sandbox *sandbox, mote_span_kind kind, mote_status status);
 

@@ -164,27 +164,40 @@ static mote_status take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *
     return MOTE_OK;
 }
 
-static uint64_t observe_begin(const mote_sandbox *sandbox, mote_span_kind kind)
+static mote_status observe_begin(const mote_sandbox *sandbox, mote_span_kind kind,
+                                 uint64_t *started_ns, mote_error *err)
 {
-    if (!mt_observe_is_on(sandbox))
-        return 0;
-    mt_observe_begin(sandbox, kind, "");
-    return mt_clock_ns();
+    *started_ns = 0;
+    if (mt_observe_is_on(sandbox)) {
+        mt_observe_begin(sandbox, kind, "");
+        *started_ns = mt_clock_ns();
+    }
+    return mt_observe_check_process(sandbox, err);
 }
 
 static mote_status observe_end(const mote_sandbox *sandbox, mote_span_kind kind,
-                               uint64_t started_ns, mote_status status)
+                               uint64_t started_ns, mote_status status, mote_error *err)
 {
     if (mt_observe_is_on(sandbox))
         mt_observe_tell_end(sandbox, kind, "", started_ns, mt_clock_ns(), status);
-    return status;
+    mote_status process = mt_observe_check_process(sandbox, err);
+    return process == MOTE_OK ? status : process;
 }
 
 mote_status mt_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *err)
 {
-    uint64_t started_ns = observe_begin(sandbox, MOTE_SPAN_SNAPSHOT);
-    mote_status status = take(sandbox, out, err);
-    return observe_end(sandbox, MOTE_SPAN_SNAPSHOT, started_ns, status);
+    uint64_t started_ns;
+    mote_snapshot *made = NULL;
+    mote_status status = observe_begin(sandbox, MOTE_SPAN_SNAPSHOT, &started_ns, err);
+    if (status != MOTE_OK)
+        return status;
+    status = take(sandbox, &made, err);
+    status = observe_end(sandbox, MOTE_SPAN_SNAPSHOT, started_ns, status, err);
+    if (status == MOTE_OK)
+        *out = made;
+    else
+        mote_snapshot_unref(made);
+    return status;
 }
 
 /* ---- Restore ---- */
@@ -276,9 +289,12 @@ static mote_status restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_
 
 mote_status mt_snapshot_restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_error *err)
 {
-    uint64_t started_ns = observe_begin(sandbox, MOTE_SPAN_RESTORE);
-    mote_status status = restore(sandbox, snapshot, err);
-    return observe_end(sandbox, MOTE_SPAN_RESTORE, started_ns, status);
+    uint64_t started_ns;
+    mote_status status = observe_begin(sandbox, MOTE_SPAN_RESTORE, &started_ns, err);
+    if (status != MOTE_OK)
+        return status;
+    status = restore(sandbox, snapshot, err);
+    return observe_end(sandbox, MOTE_SPAN_RESTORE, started_ns, status, err);
 }
 
 /* ---- The stack ---- */

@@ -263,6 +263,89 @@ static void test_a_callback_that_returns_in_a_child_ends_the_call_there(void **s
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- Those that are told of an operation, and fork ---- */
+
+struct moment {
+    mote_span_kind kind;
+    bool is_end;
+};
+
+static void fork_at(void *context, const mote_span *span)
+{
+    const struct moment *moment = context;
+    if (twin < 0 && span->kind == moment->kind && span->is_end == moment->is_end)
+        fork_here();
+}
+
+/* The outcome of what the callback was told of. A sandbox that was not made is none. */
+static mote_status operate(const mote_config *config, mote_span_kind kind, mote_sandbox **sandbox)
+{
+    const mote_value seven = mote_i32(7);
+    int n_answers = 0;
+    const mote_host_function function = {.name = "EchoI32",
+                                         .fn = answer_7,
+                                         .context = &n_answers,
+                                         .returns = MOTE_TYPE_I32,
+                                         .n_params = 1,
+                                         .params = {MOTE_TYPE_I32}};
+    mote_value result = mote_i32(-1);
+    mote_status status = mote_sandbox_create(image, config, sandbox, &last_error);
+    if (kind == MOTE_SPAN_CREATE)
+        return status;
+    assert_ok(status);
+    assert_ok(mote_sandbox_register(*sandbox, &function, &last_error));
+    status = mote_sandbox_evolve(*sandbox, NULL, NULL, &last_error);
+    if (kind == MOTE_SPAN_INIT || kind == MOTE_SPAN_SNAPSHOT)
+        return status;
+    assert_ok(status);
+    status =
+        mote_call_reset(*sandbox, "HostEchoI32", &seven, 1, MOTE_TYPE_I32, &result, &last_error);
+    assert_int_equal(result.as.i32, status == MOTE_OK || kind == MOTE_SPAN_RESTORE ? 7 : -1);
+    return status;
+}
+
+static void assert_span_ends_in_the_twin(mote_span_kind kind, bool is_end, bool is_filtered)
+{
+    struct moment moment = {kind, is_end};
+    mote_sandbox *sandbox = NULL;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.span = fork_at;
+    config.span_context = &moment;
+    config.filter_host_functions = is_filtered;
+    twin = -1;
+    mote_status status = operate(for_test(&config), kind, &sandbox);
+    if (twin == 0 && kind == MOTE_SPAN_CREATE)
+        _exit(status == MOTE_E_FORKED && sandbox == NULL ? 0 : 1);
+    assert_ends_in_the_twin(sandbox, status);
+    mote_sandbox_destroy(sandbox);
+}
+
+static bool has_filters(void)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    mote_sandbox *sandbox = NULL;
+    config.filter_host_functions = true;
+    mote_status status = mote_sandbox_create(image, for_test(&config), &sandbox, NULL);
+    mote_sandbox_destroy(sandbox);
+    return status == MOTE_OK;
+}
+
+/* A child that is told of the beginning of a creation makes a sandbox of its own. */
+static void test_a_span_that_returns_in_a_child_ends_the_operation_there(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    image = open_image(HELLO);
+    for (int is_filtered = 0; is_filtered <= has_filters(); is_filtered++) {
+        assert_span_ends_in_the_twin(MOTE_SPAN_CREATE, true, is_filtered);
+        for (int kind = MOTE_SPAN_INIT; kind <= MOTE_SPAN_RESTORE; kind++) {
+            assert_span_ends_in_the_twin((mote_span_kind)kind, false, is_filtered);
+            assert_span_ends_in_the_twin((mote_span_kind)kind, true, is_filtered);
+        }
+    }
+    mote_image_unref(image);
+}
+
 /* ---- Children that go on with what they inherited ---- */
 
 static mote_snapshot *as_made;
@@ -750,6 +833,7 @@ int main(void)
         cmocka_unit_test(test_a_child_that_writes_guest_memory_harms_itself),
         cmocka_unit_test(test_a_child_may_exit_by_exit),
         cmocka_unit_test(test_a_callback_that_returns_in_a_child_ends_the_call_there),
+        cmocka_unit_test(test_a_span_that_returns_in_a_child_ends_the_operation_there),
         cmocka_unit_test(test_parent_and_children_make_sandboxes_at_once),
         cmocka_unit_test(test_a_child_goes_on_when_its_parent_has_ended),
         cmocka_unit_test(test_an_executed_program_has_none_of_our_descriptors),
