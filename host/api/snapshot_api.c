@@ -185,15 +185,18 @@ static mote_status call_and_restore(mote_sandbox *sandbox, const char *function,
                                     mote_value *result, mote_error *err)
 {
     mote_snapshot *top = NULL;
+    mote_value value;
     mote_status status = mt_history_top(sandbox, 0, &top, err);
     if (status != MOTE_OK)
         return status;
-    status = mt_sandbox_call_run(sandbox, function, args, n_args, returns, result, err);
+    status = mt_sandbox_call_run(sandbox, function, args, n_args, returns, &value, err);
     /* A call that the guest was not entered for may have left arguments in the input buffer. */
     if (state_of(sandbox) == MOTE_SANDBOX_DEAD)
         return status;
     mote_error *restore_err = status == MOTE_OK ? err : NULL;
     mote_status restored = restore(sandbox, MT_OPERATION_CALL_RESET, top, restore_err);
+    if (status == MOTE_OK && restored == MOTE_OK && result != NULL)
+        *result = value;
     return status == MOTE_OK ? restored : status;
 }
 

@@ -239,6 +239,29 @@ static void test_every_allocation_fails_once_and_nothing_leaks(void **state)
     assert_true(counter.fail_at > 10);
 }
 
+/* The result is of a guest that could not be brought back: the caller gets neither. */
+static void test_a_call_whose_restore_fails_has_no_result(void **state)
+{
+    (void)state;
+    const mote_value text = mote_str("x");
+    const struct mt_wire_value answer = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    struct guest guest;
+    guest_ready(&guest, GUEST_MOTE, NULL);
+    assert_fine(mote_sandbox_push(guest.sandbox, &last_error));
+    guest_push_result(&guest, &answer);
+    guest_done(&guest);
+    mt_script_play(guest.sandbox->machine, guest.steps, guest.n_steps);
+    mt_script_fail_next(MT_SCRIPT_LIST_WRITTEN, MOTE_E_SYSTEM);
+    mote_value result = mote_i32(-1);
+    assert_error(
+        mote_call_reset(guest.sandbox, "Echo", &text, 1, MOTE_TYPE_STR, &result, &last_error),
+        MOTE_E_SYSTEM);
+    assert_int_equal(result.type, MOTE_TYPE_I32);
+    assert_int_equal(result.as.i32, -1);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_a_driver_that_cannot_prepare_or_create),
         cmocka_unit_test(test_a_guest_without_random_numbers_is_not_started),
         cmocka_unit_test(test_every_allocation_fails_once_and_nothing_leaks),
+        cmocka_unit_test(test_a_call_whose_restore_fails_has_no_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
