@@ -23,6 +23,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -61,6 +62,9 @@ struct mt_worker {
     /* The caller's own. */
     bool is_parked; /* the worker's wait has been received and not been answered */
     uint64_t parked_id;
+    bool has_listened;    /* a thread has */
+    pthread_t listened;   /* the last that did */
+    bool is_out_of_reach; /* nobody can tell it to end: it keeps all of this */
     uint64_t n_system_calls;
     struct mt_system_calls granted; /* to any job so far */
 };
@@ -91,17 +95,19 @@ static void set_up(struct mt_worker *worker)
     worker->start_errno = worker->listener < 0 ? errno : 0;
 }
 
-/* Report that there is nothing to do. False: end. */
+/* Report that there is nothing to do, and begin what there is then. False: end. */
 static bool wait_for_job(struct mt_worker *worker)
 {
-    unsigned step = IDLE;
-    while (step == IDLE) {
+    for (;;) {
         /* Where nobody listens any more, the caller has given the worker up. */
         if (syscall(SYS_pause) != 0 && errno == ENOSYS)
             return false;
-        step = atomic_load(&worker->step);
+        unsigned step = READY;
+        if (atomic_compare_exchange_strong(&worker->step, &step, RUNNING))
+            return true;
+        if (step == ENDING)
+            return false;
     }
-    return step == READY;
 }
 
 static void *work(void *context)
@@ -111,7 +117,6 @@ static void *work(void *context)
     bool is_filtered = worker->start_errno == 0;
     sem_post(&worker->is_set_up);
     while (is_filtered && wait_for_job(worker)) {
-        atomic_store(&worker->step, RUNNING);
         worker->fn(worker->context);
         atomic_store(&worker->step, IDLE);
     }
@@ -185,20 +190,42 @@ static enum event answer_parked(struct mt_worker *worker)
 {
     if (!worker->is_parked)
         return GOES_ON;
-    worker->is_parked = false;
-    return answer(worker, worker->parked_id, 0, 0);
+    enum event event = answer(worker, worker->parked_id, 0, 0);
+    worker->is_parked = event != GOES_ON;
+    return event;
+}
+
+static int poll_listener(struct mt_worker *worker, struct pollfd *listener, int timeout_ms)
+{
+    int n;
+    *listener = (struct pollfd){worker->listener, POLLIN, 0};
+    do {
+        worker->n_system_calls++;
+        n = poll(listener, 1, timeout_ms);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* A caller may be under a filter itself, as one that runs another sandbox's host function is. Of
+ * each that is new it is seen whether it can wait, before anything is handed over; that it can
+ * answer is seen when it does. */
+static enum event try_to_listen(struct mt_worker *worker)
+{
+    struct pollfd listener;
+    if (worker->has_listened && pthread_equal(worker->listened, pthread_self()))
+        return GOES_ON;
+    if (poll_listener(worker, &listener, 0) < 0)
+        return HAS_FAILED;
+    worker->has_listened = true;
+    worker->listened = pthread_self();
+    return GOES_ON;
 }
 
 /* The kernel says, too, when the only thread under the filter has ended (from Linux 5.9 on). */
 static enum event wait_for_report(struct mt_worker *worker)
 {
-    struct pollfd listener = {worker->listener, POLLIN, 0};
-    int n;
-    do {
-        worker->n_system_calls++;
-        n = poll(&listener, 1, -1);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0)
+    struct pollfd listener;
+    if (poll_listener(worker, &listener, -1) < 0)
         return HAS_FAILED;
     if (listener.revents & POLLIN)
         return GOES_ON;
@@ -253,7 +280,9 @@ static enum event judge(struct mt_worker *worker, const struct seccomp_notif *re
 static enum event serve(struct mt_worker *worker, const struct mt_system_calls *allowed,
                         struct mt_verdict *verdict)
 {
-    enum event event = answer_parked(worker);
+    enum event event = try_to_listen(worker);
+    if (event == GOES_ON)
+        event = answer_parked(worker);
     while (event == GOES_ON) {
         struct seccomp_notif report;
         event = receive(worker, &report);
@@ -280,14 +309,34 @@ static void join_ended(struct mt_worker *worker)
     forget_thread(worker);
 }
 
+/* The caller may not even close the listener: the thread stays where it waits, with all that it
+ * needs. Its job, whose memory is the caller's, comes to an end before. */
+static void leave_alone(struct mt_worker *worker)
+{
+    while (atomic_load(&worker->step) == RUNNING)
+        sched_yield();
+    pthread_detach(worker->thread);
+    worker->is_out_of_reach = true;
+}
+
 /* Nothing can be heard of the worker. Without a listener whatever is reported fails with ENOSYS:
  * its job comes to an end, and then its wait. */
 static void give_up(struct mt_worker *worker)
 {
-    close(worker->listener);
+    if (close(worker->listener) != 0 && errno != EBADF) {
+        leave_alone(worker);
+        return;
+    }
     worker->listener = -1;
     pthread_join(worker->thread, NULL);
     forget_thread(worker);
+}
+
+/* Take a job back that the worker has not begun: then it waits on, as before. */
+static bool take_back(struct mt_worker *worker)
+{
+    unsigned step = READY;
+    return atomic_compare_exchange_strong(&worker->step, &step, IDLE);
 }
 
 /* What a thread ends with has no job of its own: it may call what any job could, and for memory,
@@ -312,8 +361,10 @@ void mt_worker_destroy(struct mt_worker *worker, bool is_copy)
         return;
     if (is_copy && worker->listener >= 0)
         close(worker->listener);
-    if (!is_copy && worker->has_thread)
+    if (!is_copy && worker->has_thread && !worker->is_out_of_reach)
         end(worker);
+    if (!is_copy && worker->is_out_of_reach)
+        return;
     mote_allocator allocator = worker->allocator;
     mt_release(&allocator, worker);
 }
@@ -324,6 +375,8 @@ mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls
                           void (*fn)(void *context), void *context, struct mt_verdict *verdict,
                           mote_error *err)
 {
+    if (worker->is_out_of_reach)
+        return mt_fail(err, MOTE_E_SYSTEM, "the worker of host functions is out of reach");
     if (!worker->has_thread) {
         mote_status status = start(worker, err);
         if (status != MOTE_OK)
@@ -337,7 +390,8 @@ mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls
     enum event event = serve(worker, allowed, &found);
     if (event == HAS_FAILED) {
         int failure = errno;
-        give_up(worker);
+        if (failure == EBADF || !take_back(worker))
+            give_up(worker);
         return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "seccomp notification of host functions");
     }
     found.has_ended_thread = event == HAS_ENDED;

@@ -27,7 +27,9 @@ struct mt_verdict {
 mote_status mt_worker_create(const mote_allocator *allocator, struct mt_worker **out,
                              mote_error *err);
 
-/* End the thread; NULL is a no-op. In a forked child, which has none, its copies are released. */
+/* End the thread; NULL is a no-op. In a forked child, which has none, its copies are released.
+ * Where the caller may not listen to it, as a thread under another filter, thread and memory stay.
+ */
 void mt_worker_destroy(struct mt_worker *worker, bool is_copy);
 
 /* Have fn run, and wait until it is done. It may make the system calls of the set, too; any other

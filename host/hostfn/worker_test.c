@@ -416,12 +416,66 @@ static void test_a_forked_child_releases_its_copies(void **state)
     mt_worker_destroy(worker, false);
 }
 
-/* ---- Cost ---- */
+/* ---- Callers under a filter ---- */
+
+struct inner_job {
+    struct mt_worker *worker;
+    int n_done;
+    mote_status status;
+};
 
 static void add_one(void *context)
 {
     ++*(int *)context;
 }
+
+static void run_inner(void *context)
+{
+    struct inner_job *job = context;
+    struct mt_verdict verdict;
+    job->status = mt_worker_run(job->worker, &nothing, add_one, &job->n_done, &verdict, NULL);
+}
+
+/* As a host function does that calls into another sandbox. */
+static void test_a_caller_that_may_not_listen_leaves_the_worker_as_it_was(void **state)
+{
+    (void)state;
+    static const int numbers[] = {SYS_ioctl, SYS_poll};
+    const struct mt_system_calls sets[] = {nothing, set_of(numbers, 1), set_of(numbers + 1, 1)};
+    struct mt_worker *outer = open_worker();
+    struct inner_job job = {.worker = open_worker()};
+    int n_done = 0;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        assert_true(run(outer, &sets[i], run_inner, &job).is_refused);
+        assert_int_equal(job.status, MOTE_E_SYSTEM);
+        assert_int_equal(job.n_done, 0);
+        run(job.worker, &nothing, add_one, &n_done);
+        assert_int_equal(n_done, i + 1);
+    }
+    const struct mt_system_calls both = set_of(numbers, 2);
+    assert_false(run(outer, &both, run_inner, &job).is_refused);
+    assert_int_equal(job.status, MOTE_OK);
+    assert_int_equal(job.n_done, 1);
+    mt_worker_destroy(job.worker, false);
+    mt_worker_destroy(outer, false);
+}
+
+static void destroy_inner(void *context)
+{
+    mt_worker_destroy(context, false);
+}
+
+/* Its thread stays: nobody can tell it to end. */
+static void test_a_caller_that_may_not_listen_does_not_wait_for_the_end(void **state)
+{
+    (void)state;
+    struct mt_worker *outer = open_worker();
+    assert_true(run(outer, &nothing, destroy_inner, open_worker()).is_refused);
+    id_of(outer);
+    mt_worker_destroy(outer, false);
+}
+
+/* ---- Cost ---- */
 
 static void test_a_job_costs_four_system_calls(void **state)
 {
@@ -713,6 +767,8 @@ int main(void)
         cmocka_unit_test(test_the_listener_is_closed_by_exec),
         cmocka_unit_test(test_nothing_is_left_of_many),
         cmocka_unit_test(test_a_forked_child_releases_its_copies),
+        cmocka_unit_test(test_a_caller_that_may_not_listen_leaves_the_worker_as_it_was),
+        cmocka_unit_test(test_a_caller_that_may_not_listen_does_not_wait_for_the_end),
         cmocka_unit_test(test_a_job_costs_four_system_calls),
         cmocka_unit_test(test_many_threads_have_workers_of_their_own),
         cmocka_unit_test(test_a_signal_breaks_no_wait_and_no_job_off),
