@@ -136,7 +136,7 @@ mote_status mote_sandbox_destroy(mote_sandbox *sandbox)
     bool is_copy = !mt_process_is(sandbox->process_mark);
     if (!mt_guard_claim(&sandbox->guard) && !is_copy)
         return mt_api_refuse(sandbox, NULL);
-    if (sandbox->is_evolving && !is_copy) {
+    if (sandbox->n_evolutions > 0 && !is_copy) {
         mt_guard_release(&sandbox->guard);
         return MOTE_E_BUSY;
     }

@@ -120,7 +120,7 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
                                 mote_error *err)
 {
     set_state(sandbox, MOTE_SANDBOX_IN_CONTEXT);
-    sandbox->is_evolving = true;
+    sandbox->n_evolutions++;
     mt_api_leave(sandbox);
     mote_status status = fn(context, sandbox, err);
     mote_status process = mt_api_check_process(sandbox, err);
@@ -131,7 +131,7 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     /* Another thread may be in the context with a call, which ends by itself. */
     while (!mt_guard_claim(&sandbox->guard))
         sched_yield();
-    sandbox->is_evolving = false;
+    sandbox->n_evolutions--;
     if (status == MOTE_OK && state_of(sandbox) != MOTE_SANDBOX_IN_CONTEXT)
         status = mt_fail(err, MOTE_E_STATE, "the context of an evolution was left in it");
     return status;

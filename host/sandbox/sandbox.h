@@ -43,7 +43,7 @@ struct mote_sandbox {
     uint64_t id;                    /* (c) no two of the process have the same */
     struct mt_guard guard;          /* who may touch what is marked (g) */
     _Atomic int state;              /* mote_sandbox_state: (g) to change, free to read */
-    bool is_evolving;               /* (g) its evolution comes back to it */
+    unsigned n_evolutions;          /* (g) that come back to it */
     struct mt_buffers buffers;      /* (g) */
     struct mt_registry registry;    /* (g) */
     const mote_function *latest;    /* (g) that was called; NULL before the first */

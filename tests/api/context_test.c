@@ -101,6 +101,33 @@ static void test_a_sandbox_cannot_be_destroyed_while_it_evolves(void **state)
     assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
 }
 
+static mote_status do_nothing(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context, (void)sandbox, (void)err;
+    return MOTE_OK;
+}
+
+static mote_status evolve_in_evolution(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context;
+    assert_ok(mote_context_finish(sandbox, err));
+    assert_ok(mote_sandbox_evolve(sandbox, do_nothing, NULL, err));
+    assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_E_BUSY);
+    return MOTE_OK;
+}
+
+/* The function does what it should not; the sandbox outlives it all the same. */
+static void test_an_evolution_inside_another_does_not_end_it(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    assert_status(mote_sandbox_evolve(sandbox, evolve_in_evolution, NULL, &last_error),
+                  MOTE_E_STATE);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+    assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
+}
+
 /* ---- Contexts and single use ---- */
 
 static void test_a_context_keeps_state_until_it_is_finished(void **state)
@@ -176,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_evolution_that_fails_goes_back),
         cmocka_unit_test(test_evolution_whose_function_breaks_it_goes_back),
         cmocka_unit_test(test_a_sandbox_cannot_be_destroyed_while_it_evolves),
+        cmocka_unit_test(test_an_evolution_inside_another_does_not_end_it),
         cmocka_unit_test(test_a_context_keeps_state_until_it_is_finished),
         cmocka_unit_test(test_a_single_use_sandbox_is_spent_by_one_call),
         cmocka_unit_test(test_a_single_use_context_may_call_often),
