@@ -3,6 +3,7 @@
 #include "host/os/alarm.h"
 
 #include "host/base/error.h"
+#include "host/os/process.h"
 #include <errno.h>
 #include <mote/sandbox.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 
 struct mt_alarm {
     timer_t timer;         /* (c) */
+    uint64_t process_mark; /* (c) */
     pid_t process;         /* (c) */
     pid_t thread;          /* (c) */
     bool was_blocked;      /* (c) by the application, before us */
@@ -75,7 +77,7 @@ static void forget_inherited(const struct mt_alarm *alarm)
 static void on_thread_end(void *value)
 {
     struct mt_alarm *alarm = value;
-    if (alarm->process != getpid()) {
+    if (!mt_process_is(alarm->process_mark)) {
         forget_inherited(alarm);
         return;
     }
@@ -105,9 +107,12 @@ static mote_status set_up(struct mt_alarm *alarm, mote_error *err)
     sigset_t ours;
     sigset_t before;
     only_our_signal(&ours);
+    mote_status status = mt_process_mark(&alarm->process_mark, err);
+    if (status != MOTE_OK)
+        return status;
     alarm->process = getpid();
     alarm->thread = (pid_t)syscall(SYS_gettid);
-    mote_status status = make_timer(alarm, err);
+    status = make_timer(alarm, err);
     if (status != MOTE_OK)
         return status;
     int failure = pthread_setspecific(thread_end_key, alarm);
@@ -125,7 +130,7 @@ static mote_status set_up(struct mt_alarm *alarm, mote_error *err)
 mote_status mt_alarm_hold(struct mt_alarm **out, mote_error *err)
 {
     /* A forked child inherits the thread-local pointer, but neither timer nor thread id. */
-    if (own_alarm != NULL && own_alarm->process != getpid()) {
+    if (own_alarm != NULL && !mt_process_is(own_alarm->process_mark)) {
         pthread_setspecific(thread_end_key, NULL);
         forget_inherited(own_alarm);
     }

@@ -4,6 +4,7 @@
 #include "host/os/clock.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,6 +194,49 @@ static void test_a_child_gives_back_the_mask_that_its_parent_had(void **state)
     mt_alarm_release(alarm);
 }
 
+#define CANNOT 77 /* exit status: this host does not let us try */
+
+/* The first of a namespace whose parent is the first of another: the numbers are the same. */
+static int has_an_alarm_of_its_own(void)
+{
+    struct mt_alarm *alarm = NULL;
+    uint64_t n = 0;
+    if (getpid() != 1 || mt_alarm_hold(&alarm, NULL) != MOTE_OK)
+        return 1;
+    mote_status status = mt_alarm_arm(alarm, mt_clock_ns() + MS_NS, &n, NULL);
+    return status == MOTE_OK && is_heard(alarm) ? 0 : 2;
+}
+
+static int in_child(int (*fn)(void))
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fn());
+    return child > 0 ? outcome_of(child) : CANNOT;
+}
+
+static int holds_in_a_namespace(void)
+{
+    hold();
+    return unshare(CLONE_NEWPID) == 0 ? in_child(has_an_alarm_of_its_own) : CANNOT;
+}
+
+static int begins_a_namespace(void)
+{
+    return unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0 ? in_child(holds_in_a_namespace) : CANNOT;
+}
+
+static void test_a_child_of_the_same_number_has_an_alarm_of_its_own(void **state)
+{
+    (void)state;
+    int outcome = in_child(begins_a_namespace);
+    if (outcome == CANNOT) {
+        print_message("skipped: no namespaces for processes here\n");
+        skip();
+    }
+    assert_int_equal(outcome, 0);
+}
+
 #define N_TIMERS 8
 
 /* Timers have small numbers, which begin anew in a child: one of these has that of the alarm's. */
@@ -266,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_ring_by_the_timer_survives_that_it_is_armed),
         cmocka_unit_test(test_a_timer_that_cannot_be_armed_is_an_error),
         cmocka_unit_test(test_a_child_gives_back_the_mask_that_its_parent_had),
+        cmocka_unit_test(test_a_child_of_the_same_number_has_an_alarm_of_its_own),
         cmocka_unit_test(test_a_thread_that_ends_in_a_child_leaves_its_timers_alone),
     };
     return cmocka_run_group_tests_name("alarm", tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mark is a page that the kernel zeroes in a forked child (MADV_WIPEONFORK, madvise(2)); it
- * holds the process id, which is asked for again where it is found zero. One page per process,
- * mapped at the first sandbox and kept.
+ * holds the moment when it was found zero, which is later in a child. No process id: a child in a
+ * namespace of its own may have its parent's, and so may one whose parent has ended. One page per
+ * process, mapped at the first sandbox and kept.
  */
 #include "host/os/process.h"
 
 #include "host/base/error.h"
+#include "host/os/clock.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -21,9 +23,8 @@ static uint64_t mark_on(mark_page *mark)
     uint64_t value = atomic_load_explicit(mark, memory_order_relaxed);
     if (value != 0)
         return value;
-    value = (uint64_t)getpid();
-    atomic_store_explicit(mark, value, memory_order_relaxed);
-    return value;
+    uint64_t now_ns = mt_clock_ns();
+    return atomic_compare_exchange_strong(mark, &value, now_ns) ? now_ns : value;
 }
 
 mote_status mt_process_mark(uint64_t *mark, mote_error *err)
