@@ -143,7 +143,7 @@ def describe_options(options, words):
 
 def sentence(text):
     """A meaning as a sentence; a name at its beginning stays as it is."""
-    if re.match(r"[a-z]+(?= )", text):
+    if re.match(r"[a-z]+(?= |$)", text):
         text = text[0].upper() + text[1:]
     return f"{text}." if text else ""
 

@@ -23,14 +23,15 @@ static const struct command commands[] = {
     {"call", COMMAND_CALL, 2, OPTIONS_MAX_WORDS, command_call, "GUEST FUNCTION [ARG...]",
      "call one function in a new sandbox", "mote call hello.elf Add i32:3 i32:4"},
     {"bench", COMMAND_BENCH, 2, OPTIONS_MAX_WORDS, command_bench, "GUEST FUNCTION [ARG...]",
-     "call it many times, print percentiles, exits and system calls per call",
+     "call one function many times; print percentiles, exits and system calls per call",
      "mote bench hello.elf Nothing --calls 10000"},
-    {"list", COMMAND_LIST, 1, 1, command_list, "GUEST", "functions with parameter and return types",
-     "mote list hello.elf"},
+    {"list", COMMAND_LIST, 1, 1, command_list, "GUEST",
+     "list functions with parameter and return types", "mote list hello.elf"},
     {"inspect", COMMAND_INSPECT, 1, 1, command_inspect, "GUEST",
-     "facts of the file and the memory map of a sandbox", "mote inspect hello.elf"},
+     "show facts of the file and the memory map of a sandbox", "mote inspect hello.elf"},
     {"doctor", COMMAND_DOCTOR, 0, 0, command_doctor, "",
-     "which drivers work here, limits, what to do about each problem", "mote doctor"},
+     "check which drivers work here; show limits, and what to do about each problem",
+     "mote doctor"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -43,8 +44,8 @@ static const char argument_help[] =
     "  str:- bytes:-           what standard input holds\n";
 
 static const char unit_help[] = "\n"
-                                "SIZE is in bytes or takes K, M, G; DURATION takes us, ms, s, "
-                                "and is in ms without.\n";
+                                "SIZE is in bytes, or ends in K, M or G; DURATION ends in us, "
+                                "ms or s, or is in ms.\n";
 
 static const char doctor_help[] = "\n"
                                   "It ends with 0 where driver kvm works, and with 6 where it does "
@@ -53,7 +54,7 @@ static const char doctor_help[] = "\n"
 static const char status_help[] =
     "\n"
     "Exit status: 0 done; 1 the guest reported an error; 2 the command line is wrong; 3 the guest\n"
-    "file is; 4 the guest misbehaved; 5 a time limit passed; 6 the host cannot do it.\n";
+    "file is wrong; 4 the guest misbehaved; 5 a limit passed; 6 the host cannot do it.\n";
 
 /* What went to the C library's standard output must be seen to arrive. */
 static int end_standard_output(const struct options *options)
