@@ -158,13 +158,6 @@ mote_status mt_host_function_run(mote_sandbox *sandbox, const struct mt_host_fun
     return MOTE_OK;
 }
 
-/* The limit on processor time is the guest's: what its host functions use does not count. */
-static uint64_t cpu_now(const struct mt_run *run)
-{
-    const mote_sandbox *sandbox = run->sandbox;
-    return sandbox->settings.cpu_limit_us != 0 ? sandbox->driver->cpu_time_ns(sandbox->machine) : 0;
-}
-
 /* Run the function. When it returned is noted, and its name if it ran far past the limit. */
 static mote_status run_function(struct mt_run *run, const struct mt_host_function *entry,
                                 const mote_value *args, size_t n_args, mote_value *result,
@@ -186,14 +179,14 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
             return process;
         started_ns = mt_clock_ns();
     }
-    uint64_t cpu_before_ns = cpu_now(run);
+    uint64_t cpu_before_ns = mt_run_cpu_now(run);
     mote_status returned = MOTE_OK;
     mote_status status =
         mt_host_function_run(run->sandbox, entry, args, n_args, result, &host_err, &returned, err);
     if (!mt_process_is(run->sandbox->process_mark))
         return mt_fail(err, MOTE_E_FORKED, "host function %s returned in a forked child",
                        function->name);
-    run->cpu_started_ns += cpu_now(run) - cpu_before_ns;
+    run->cpu_started_ns += mt_run_cpu_now(run) - cpu_before_ns;
     uint64_t latest = run->wall_deadline_ns + run->sandbox->settings.cancel_wait_us * NS_PER_US;
     run->answered_ns = mt_clock_ns();
     if (run->answered_ns > latest)

@@ -17,12 +17,18 @@ static void look_again_in(struct mt_run *run, uint64_t now_ns, uint64_t after_ns
     run->deadline_ns = look_ns < run->wall_deadline_ns ? look_ns : run->wall_deadline_ns;
 }
 
+uint64_t mt_run_cpu_now(const struct mt_run *run)
+{
+    const mote_sandbox *sandbox = run->sandbox;
+    return sandbox->settings.cpu_limit_us != 0 ? sandbox->driver->cpu_time_ns(sandbox->machine) : 0;
+}
+
 static void start_cpu_limit(struct mt_run *run)
 {
     const mote_sandbox *sandbox = run->sandbox;
     if (sandbox->settings.cpu_limit_us == 0)
         return;
-    run->cpu_started_ns = sandbox->driver->cpu_time_ns(sandbox->machine);
+    run->cpu_started_ns = mt_run_cpu_now(run);
     look_again_in(run, run->started_ns, sandbox->settings.cpu_limit_us * NS_PER_US);
 }
 
@@ -203,14 +209,26 @@ static mote_status list_elements(mote_sandbox *sandbox, struct mt_element *eleme
     return status;
 }
 
-static mote_status take_records(mote_sandbox *sandbox, size_t n_records, mote_error *err)
+/* Functions of the host print and log. */
+static mote_status deliver(struct mt_run *run, const struct mt_element *elements, size_t n_records,
+                           mote_error *err)
 {
+    uint64_t cpu_before_ns = mt_run_cpu_now(run);
+    mote_status status = mt_records_deliver(run->sandbox, elements, n_records, err);
+    if (status == MOTE_OK)
+        run->cpu_started_ns += mt_run_cpu_now(run) - cpu_before_ns;
+    return status;
+}
+
+static mote_status take_records(struct mt_run *run, size_t n_records, mote_error *err)
+{
+    mote_sandbox *sandbox = run->sandbox;
     struct mt_element elements[MT_MAX_PENDING_RECORDS + 1];
     if (n_records == 0)
         return MOTE_OK;
     mote_status status = list_elements(sandbox, elements, n_records, 0, err);
     if (status == MOTE_OK)
-        status = mt_records_deliver(sandbox, elements, n_records, err);
+        status = deliver(run, elements, n_records, err);
     if (status == MOTE_OK)
         mt_buffers_drop_from(&sandbox->buffers, &elements[n_records - 1]);
     return status;
@@ -220,7 +238,7 @@ static mote_status take_records(mote_sandbox *sandbox, size_t n_records, mote_er
  * runs: a driver that looks at the guest's time would not notice that the limit has passed. */
 static mote_status answer_records(struct mt_run *run, size_t n_records, mote_error *err)
 {
-    mote_status status = take_records(run->sandbox, n_records, err);
+    mote_status status = take_records(run, n_records, err);
     return status == MOTE_OK ? check_limits(run, mt_clock_ns(), err) : status;
 }
 
@@ -230,7 +248,7 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, bool tri
     struct mt_element elements[MT_MAX_PENDING_RECORDS + 1];
     mote_status status = list_elements(sandbox, elements, n_records, 1, err);
     if (status == MOTE_OK)
-        status = mt_records_deliver(sandbox, elements, n_records, err);
+        status = deliver(run, elements, n_records, err);
     if (status != MOTE_OK)
         return status;
     mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
@@ -304,7 +322,7 @@ static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, b
         return aborted(run->sandbox, value, err);
     case MT_PORT_DONE:
         *is_done = true;
-        return take_records(run->sandbox, value, err);
+        return take_records(run, value, err);
     default:
         return bad_port(exit, err);
     }

@@ -81,6 +81,9 @@ mote_status mt_run_begin(struct mt_run *run, mote_sandbox *sandbox, mote_span_ki
                          const char *function, uint64_t limit_us, mote_error *err);
 /* Let the guest go until it says that it is done, and answer it on the way. */
 mote_status mt_run_until_done(struct mt_run *run, mote_error *err);
+/* Processor time of the guest; 0 where nothing limits it. What functions of the host use between
+ * two looks is none of it, and is added to when the run began. */
+uint64_t mt_run_cpu_now(const struct mt_run *run);
 /* End a run that was begun: count, and set the state that it leaves behind. The guard stays
  * claimed. Returns the status, or MOTE_E_FORKED where who was told of the end has forked. */
 mote_status mt_run_end(struct mt_run *run, mote_status status, mote_error *err);

@@ -164,6 +164,35 @@ static void test_processor_time_of_a_host_function_is_not_the_guests(void **stat
     guest_close(&guest);
 }
 
+/* Nor what the function uses that prints, which a guest calls by a record. */
+static void test_processor_time_of_a_print_is_not_the_guests(void **state)
+{
+    (void)state;
+    mote_config config = MOTE_CONFIG_INIT;
+    struct guest guest;
+    struct worker worker;
+    const mote_host_function function = {.name = "HostPrint",
+                                         .fn = use_processor,
+                                         .context = &guest,
+                                         .returns = MOTE_TYPE_I32,
+                                         .n_params = 1,
+                                         .params = {MOTE_TYPE_STR}};
+    config.cpu_limit_us = CPU_LIMIT_US;
+    guest_open(&guest, GUEST_MOTE, &config);
+    assert_fine(mote_sandbox_register(guest.sandbox, &function, &last_error));
+    guest_start(&guest);
+    assert_fine(guest_init(&guest));
+    mt_script_set_cpu_time(guest.sandbox->machine, 7 * CPU_LIMIT_NS);
+    guest_push_log(&guest, MT_LOG_LEVEL_NONE, "text");
+    guest_out(&guest, MT_PORT_LOG, 1);
+    guest_works(&guest, &worker, 21 * CPU_LIMIT_NS - 1);
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
+    guest_done(&guest);
+    assert_fine(guest_echo(&guest));
+    guest_close(&guest);
+}
+
 static void test_the_wall_clock_counts_where_it_is_nearer(void **state)
 {
     (void)state;
@@ -435,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
         cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
         cmocka_unit_test(test_processor_time_of_a_host_function_is_not_the_guests),
+        cmocka_unit_test(test_processor_time_of_a_print_is_not_the_guests),
         cmocka_unit_test(test_the_wall_clock_counts_where_it_is_nearer),
         cmocka_unit_test(test_init_has_its_own_limit),
         cmocka_unit_test(test_signals_that_are_neither_do_not_end_a_call),
