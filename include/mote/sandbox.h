@@ -63,11 +63,12 @@ typedef struct mote_sandbox_stats {
  * Owner: the caller owns *out and releases it with mote_sandbox_destroy(); the sandbox holds a
  * reference to the image. Callback contexts stay the caller's.
  * Threads: any; may block.
- * Errors: MOTE_E_ARGUMENT (image or out is NULL), MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE (a size is
- * over its cap), MOTE_E_IMAGE_TOO_LARGE (image and sizes together are over the cap), MOTE_E_DRIVER
- * (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why), MOTE_E_MEMORY, MOTE_E_SYSTEM (also
- * if filter_host_functions is set and seccomp's user notification is not available: it needs Linux
- * 5.9, and no other filter of the calling thread may have it). *out is untouched.
+ * Errors: MOTE_E_ARGUMENT (image or out is NULL, max_log or policy is none), MOTE_E_STRUCT_SIZE,
+ * MOTE_E_TOO_LARGE (a size is over its cap), MOTE_E_IMAGE_TOO_LARGE (image and sizes together are
+ * over the cap), MOTE_E_DRIVER (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why),
+ * MOTE_E_MEMORY, MOTE_E_SYSTEM (also if filter_host_functions is set and seccomp's user
+ * notification is not available: it needs Linux 5.9, and no other filter of the calling thread may
+ * have it). *out is untouched.
  */
 MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_config *config,
                                                mote_sandbox **out, mote_error *err);
@@ -82,8 +83,9 @@ MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_con
  * Threads: one at a time per sandbox.
  * Errors: MOTE_E_ARGUMENT (NULL, a name that is empty, too long or not UTF-8, more than 11
  * parameters, a type that cannot stand there), MOTE_E_STATE (the guest is initialised already),
- * MOTE_E_DEFINITIONS_FULL (raise host_definitions_bytes), MOTE_E_BUSY, MOTE_E_REENTRY,
- * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY. The sandbox is as before.
+ * MOTE_E_DEFINITIONS_FULL (raise host_definitions_bytes), MOTE_E_TOO_LARGE (more than 4096
+ * functions), MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY. The
+ * sandbox is as before.
  */
 MOTE_NODISCARD mote_status mote_sandbox_register(mote_sandbox *sandbox,
                                                  const mote_host_function *function,
@@ -172,12 +174,12 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
  * MOTE_E_SPENT (a single-use sandbox that was called before), MOTE_E_BUSY, MOTE_E_REENTRY,
  * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_TYPE (returns is not what the function declares, or
  * MOTE_TYPE_ANY for a guest without a table), MOTE_E_INPUT_FULL (raise input_bytes), MOTE_E_MEMORY
- * (before the guest is entered), MOTE_E_GUEST_ERROR (reported by the guest or, with codes 4, 5 and
- * 14, by the check before it): the sandbox stays ready. After these it is poisoned:
+ * and MOTE_E_SYSTEM before the guest is entered, MOTE_E_GUEST_ERROR (reported by the guest or, with
+ * codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these it is poisoned:
  * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
  * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
- * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL; MOTE_E_GUEST_DIED and MOTE_E_SYSTEM leave it
- * dead.
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_MEMORY once it was entered;
+ * MOTE_E_GUEST_DIED, and MOTE_E_SYSTEM once it was entered, leave it dead.
  */
 MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,
                                      const mote_value *args, size_t n_args, mote_type returns,

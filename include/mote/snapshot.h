@@ -30,8 +30,8 @@ typedef struct mote_snapshot mote_snapshot;
  * Owner: the caller owns a reference to *out and gives it back with mote_snapshot_unref().
  * Threads: one at a time per sandbox.
  * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (not initialised), MOTE_E_SPENT, MOTE_E_BUSY,
- * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY, MOTE_E_SYSTEM. The sandbox goes on as it was, and
- * *out is untouched.
+ * MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY, MOTE_E_SYSTEM. The sandbox goes on
+ * as it was, and *out is untouched.
  */
 MOTE_NODISCARD mote_status mote_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out,
                                               mote_error *err);
@@ -78,8 +78,8 @@ uint64_t mote_snapshot_bytes(const mote_snapshot *snapshot);
  * Owner: the sandbox keeps a reference of its own.
  * Threads: one at a time per sandbox.
  * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (in a call context: finish it), MOTE_E_SPENT,
- * MOTE_E_BUSY, MOTE_E_FORKED, MOTE_E_POISONED (dead), MOTE_E_NO_SNAPSHOT (the stack is empty),
- * MOTE_E_SNAPSHOT (of another image, configuration or driver): the sandbox is as before.
+ * MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED (dead), MOTE_E_NO_SNAPSHOT (the stack
+ * is empty), MOTE_E_SNAPSHOT (of another image, configuration or driver): the sandbox is as before.
  * MOTE_E_MEMORY and MOTE_E_SYSTEM leave it poisoned.
  */
 MOTE_NODISCARD mote_status mote_sandbox_restore(mote_sandbox *sandbox, mote_snapshot *snapshot,
@@ -168,7 +168,7 @@ MOTE_NODISCARD mote_status mote_call_reset(mote_sandbox *sandbox, const char *fu
  * Threads: one at a time per sandbox; the context is the sandbox's, not the thread's.
  * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (not initialised, or in a context already),
  * MOTE_E_SPENT, MOTE_E_NO_SNAPSHOT (the stack is empty and the sandbox is not single-use),
- * MOTE_E_BUSY, MOTE_E_FORKED, MOTE_E_POISONED. The sandbox is as before.
+ * MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED. The sandbox is as before.
  */
 MOTE_NODISCARD mote_status mote_context_begin(mote_sandbox *sandbox, mote_error *err);
 
