@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Warm calls in blocks, as the floor is measured: the clock is read between blocks only, and they
- * are short, so that the median block is one that no other process interrupted. */
+ * are short, so that the median block is one that no other process interrupted. The kinds of calls
+ * take turns of many blocks, so that the median block does not follow one of another kind either. */
 #include "bench/calls.h"
 #include "bench/clock.h"
 #include "bench/guest.h"
 
-enum { BLOCKS = 600, BLOCK_CALLS = 10, WARM_UP_CALLS = 1000 };
+enum { BLOCKS = 600, TURN_BLOCKS = 20, BLOCK_CALLS = 10, WARM_UP_CALLS = 1000 };
 
 /* Call n times; *mean_us is the mean duration. */
 static mote_status call_block(mote_sandbox *sandbox, const char *function, int n, double *mean_us,
@@ -51,7 +52,6 @@ struct kind {
 };
 enum { N_KINDS = 3 };
 
-/* The kinds take turns. */
 static mote_status measure(const struct kind *kinds, int n_kinds, mote_error *err)
 {
     mote_status status = MOTE_OK;
@@ -60,7 +60,7 @@ static mote_status measure(const struct kind *kinds, int n_kinds, mote_error *er
         status = call_block(kinds[k].sandbox, kinds[k].function, WARM_UP_CALLS, &mean_us, err);
     }
     for (int i = 0; i < BLOCKS * n_kinds && status == MOTE_OK; i++) {
-        const struct kind *kind = &kinds[i % n_kinds];
+        const struct kind *kind = &kinds[i / TURN_BLOCKS % n_kinds];
         status = call_block(kind->sandbox, kind->function, BLOCK_CALLS, &mean_us, err);
         if (status == MOTE_OK) {
             samples_add(kind->samples, mean_us);

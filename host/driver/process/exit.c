@@ -62,21 +62,25 @@ static void fault(struct mt_exit *out, uint64_t vector, uint64_t error_code, uin
     out->fault.rsp = rsp;
 }
 
+void mt_process_stub_registers(const struct mt_machine *machine, uint64_t registers[MT_N_REGISTERS])
+{
+    copy_once(registers, machine->from + MT_FROM_REGISTERS, MT_N_REGISTERS * sizeof(uint64_t));
+    registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
+}
+
 static void read_stub_call(struct mt_machine *machine, struct mt_exit *out)
 {
-    uint64_t *registers = machine->port_registers;
     put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    copy_once(registers, machine->from + MT_FROM_REGISTERS, MT_N_REGISTERS * sizeof(uint64_t));
     machine->next = MT_NEXT_RETURN;
-    uint16_t port = (uint16_t)registers[MT_REGISTER_RDX];
+    uint16_t port = (uint16_t)get_u64(machine->from + MT_FROM_PORT);
     if (!mt_process_is_port(port)) {
         fault(out, VECTOR_GENERAL_PROTECTION, 0, MT_STUB_PAGE + MT_STUB_OUT,
-              registers[MT_REGISTER_RSP]);
+              get_u64(machine->from + MT_FROM_REGISTERS + MT_REGISTER_RSP * sizeof(uint64_t)));
         return;
     }
     out->kind = MT_EXIT_PORT;
     out->port.number = port;
-    out->port.value = (uint8_t)registers[MT_REGISTER_RAX];
+    out->port.value = (uint8_t)get_u64(machine->from + MT_FROM_VALUE);
     out->port.size_bytes = 1;
     out->port.count = 1;
 }
@@ -167,6 +171,8 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     uint64_t place = frame->rip - MT_STUB_PAGE;
     bool is_broken_off = place == MT_KEEP_RESUME && frame->rax == (uint64_t)-EINTR;
     bool is_spinning = place >= MT_KEEP_SPIN && place < MT_KEEP_SPIN_END;
+    bool is_resuming = (place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) ||
+                       (place >= MT_KEEP_RETURN && place < MT_KEEP_RETURN_END);
     bool is_waiting = place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME;
     bool is_telling = (is_waiting || is_broken_off || is_spinning) && !machine->is_answer_lost;
     uint64_t about;
@@ -178,7 +184,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     } else if (is_telling && get_u64(machine->from + MT_FROM_IS_OUT) == 1) {
         machine->is_vectors_in_frame = true;
         machine->next = MT_NEXT_TELL;
-    } else if ((place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME_END) || is_spinning) {
+    } else if (is_waiting || is_resuming || is_spinning) {
         machine->next = MT_NEXT_REPEAT;
     }
 }

@@ -145,7 +145,9 @@ static const struct interruption interruptions[] = {
     {PLACE(MT_KEEP_SPIN), IN_GUEST, false, false, MT_NEXT_REPEAT, 0},
     {PLACE(MT_KEEP_SPIN_END - 1), IN_GUEST, true, false, MT_NEXT_TELL, 0},
     {PLACE(MT_KEEP_SPIN_END - 1), IN_GUEST, false, false, MT_NEXT_REPEAT, 0},
-    {PLACE(MT_KEEP_SPIN_END), IN_GUEST, true, false, MT_NEXT_CONTEXT, 0},
+    {PLACE(MT_KEEP_RETURN), IN_GUEST, true, false, MT_NEXT_REPEAT, 0},
+    {PLACE(MT_KEEP_RETURN_END - 1), IN_GUEST, false, false, MT_NEXT_REPEAT, 0},
+    {PLACE(MT_KEEP_RETURN_END), IN_GUEST, true, false, MT_NEXT_CONTEXT, 0},
     {PLACE(MT_KEEP_SPIN - 1), IN_GUEST, true, false, MT_NEXT_CONTEXT, 0},
     /* It was answered, and had not resumed. */
     {PLACE(MT_KEEP_RESUME), IN_GUEST, true, false, MT_NEXT_REPEAT, 0},
@@ -373,8 +375,8 @@ static void use_stub_page(struct mt_machine *machine, uint64_t port, struct mt_e
 {
     memset(exit, 0, sizeof(*exit));
     put(machine, MT_FROM_IS_OUT, 1);
-    put(machine, MT_FROM_REGISTERS + 8 * MT_REGISTER_RDX, port);
-    put(machine, MT_FROM_REGISTERS + 8 * MT_REGISTER_RAX, 0x1FF);
+    put(machine, MT_FROM_PORT, port);
+    put(machine, MT_FROM_VALUE, 0x1FF);
     mt_process_read_exit(machine, exit);
 }
 

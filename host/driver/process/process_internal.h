@@ -148,8 +148,7 @@ struct mt_machine {
     bool is_dead;
     enum mt_next next;
     struct mt_registers enter;
-    struct mt_frame frame; /* of the last signal that was handled */
-    uint64_t port_registers[MT_N_REGISTERS];
+    struct mt_frame frame;    /* of the last signal that was handled */
     bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
 
     bool is_tracked;     /* list_written knows of writes; or else only of pages that exist */
@@ -237,6 +236,9 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out);
 
 /* ---- exit.c, port.c ---- */
 
+/* The general registers that a guest left when it used the stub page; RIP is behind its call. */
+void mt_process_stub_registers(const struct mt_machine *machine,
+                               uint64_t registers[MT_N_REGISTERS]);
 /* Say what the parked child claims, and set what the next run does. */
 void mt_process_read_exit(struct mt_machine *machine, struct mt_exit *out);
 /* Whether signals came that the child tells nothing else of; once told, they are forgotten. */

@@ -115,16 +115,16 @@ static mote_status save_waiting(struct mt_machine *machine, struct mt_cpu *out, 
 
 mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
 {
+    uint64_t registers[MT_N_REGISTERS];
     mote_status status = MOTE_OK;
     out->vector_len_bytes = machine->prepared->vector_bytes;
     if (machine->next == MT_NEXT_LOADED) {
         save_loaded(machine, out);
     } else if (machine->next == MT_NEXT_RETURN) {
-        machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
-        save_general(machine->port_registers, out);
+        mt_process_stub_registers(machine, registers);
+        save_general(registers, out);
         status = save_waiting(machine, out, err);
     } else if (machine->next == MT_NEXT_CONTEXT) {
-        uint64_t registers[MT_N_REGISTERS];
         mt_process_frame_registers(&machine->frame, registers);
         save_general(registers, out);
         status = save_waiting(machine, out, err);
@@ -142,8 +142,8 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
     uint64_t len_bytes = 0;
     *out = (struct mt_cpu){0};
     if (machine->next == MT_NEXT_RETURN) {
-        save_general(machine->port_registers, out);
-        out->rip = MT_STUB_PAGE + MT_STUB_RETURN;
+        mt_process_stub_registers(machine, registers);
+        save_general(registers, out);
         return;
     }
     mt_process_frame_registers(&machine->frame, registers);

@@ -2,7 +2,8 @@
 /*
  * The code that stays in a child beside its guest. A guest can jump to any byte of it with any
  * registers: what follows the waiting call uses no register and reads only memory that the host
- * wrote and the child cannot write, and every system call but the waiting one is refused by then.
+ * wrote and the child cannot write, but for a guest that gets back the registers that it left; and
+ * every system call but the waiting one is refused by then.
  *
  * Signal handlers never return: they wait, and the host resumes the guest. So the signal mask, which
  * is empty, never changes, and the stack for signals is free again when a guest goes on.
@@ -20,12 +21,13 @@
 keep:
 
     /*
-     * The guest's way out. MT_STUB_OUT as in the monitor: DX port, AL value, changes nothing. The
-     * registers are left for the host, which gives them back through MT_PROCESS_TO.
+     * The guest's way out. MT_STUB_OUT as in the monitor: DX port, AL value, changes nothing.
      */
     .org keep + MT_STUB_OUT, 0x90
     movq %rax, mt_stub_from + SAVED(MT_REGISTER_RAX)(%rip)
+    movq %rax, mt_stub_from + MT_FROM_VALUE(%rip)
     leaq mt_stub_from(%rip), %rax
+    movq %rdx, MT_FROM_PORT(%rax)
     movq %rbx, SAVED(MT_REGISTER_RBX)(%rax)
     movq %rcx, SAVED(MT_REGISTER_RCX)(%rax)
     movq %rdx, SAVED(MT_REGISTER_RDX)(%rax)
@@ -33,13 +35,13 @@ keep:
     movq %rdi, SAVED(MT_REGISTER_RDI)(%rax)
     movq %rbp, SAVED(MT_REGISTER_RBP)(%rax)
     movq %r8, SAVED(MT_REGISTER_R8)(%rax)
-    movq %r9, SAVED(MT_REGISTER_R9)(%rax)
-    movq %r10, SAVED(MT_REGISTER_R10)(%rax)
-    movq %r11, SAVED(MT_REGISTER_R11)(%rax)
     jmp 7f
     .org keep + MT_STUB_RETURN, 0x90
     ret
 7:
+    movq %r9, SAVED(MT_REGISTER_R9)(%rax)
+    movq %r10, SAVED(MT_REGISTER_R10)(%rax)
+    movq %r11, SAVED(MT_REGISTER_R11)(%rax)
     movq %r12, SAVED(MT_REGISTER_R12)(%rax)
     movq %r13, SAVED(MT_REGISTER_R13)(%rax)
     movq %r14, SAVED(MT_REGISTER_R14)(%rax)
@@ -101,7 +103,7 @@ resume:
     testl %eax, %eax
     jnz stop /* nobody listens any more */
     cmpl $MT_RESUME_RETURN, mt_stub_to + MT_TO_KIND(%rip)
-    je 2f
+    je return
     cmpl $MT_RESUME_SAVE, mt_stub_to + MT_TO_KIND(%rip)
     je save
     movl $-1, %eax
@@ -118,28 +120,27 @@ resume:
     wrfsbase %rax
     movq mt_stub_to + MT_TO_GS_BASE(%rip), %rax
     wrgsbase %rax
-2:
-    .macro restore register, index
-    movq mt_stub_to + MT_TO_REGISTERS + 8 * \index(%rip), \register
-    .endm
-    leaq mt_stub_to + MT_TO_REGISTERS + 8 * MT_REGISTER_RFLAGS(%rip), %rsp
+    .macro restore_all page, offset
+    leaq \page + \offset + 8 * MT_REGISTER_RFLAGS(%rip), %rsp
     popfq
-    restore %rax, MT_REGISTER_RAX
-    restore %rbx, MT_REGISTER_RBX
-    restore %rcx, MT_REGISTER_RCX
-    restore %rdx, MT_REGISTER_RDX
-    restore %rsi, MT_REGISTER_RSI
-    restore %rdi, MT_REGISTER_RDI
-    restore %rbp, MT_REGISTER_RBP
-    restore %r8, MT_REGISTER_R8
-    restore %r9, MT_REGISTER_R9
-    restore %r10, MT_REGISTER_R10
-    restore %r11, MT_REGISTER_R11
-    restore %r12, MT_REGISTER_R12
-    restore %r13, MT_REGISTER_R13
-    restore %r14, MT_REGISTER_R14
-    restore %r15, MT_REGISTER_R15
-    restore %rsp, MT_REGISTER_RSP
+    movq \page + \offset + 8 * MT_REGISTER_RAX(%rip), %rax
+    movq \page + \offset + 8 * MT_REGISTER_RBX(%rip), %rbx
+    movq \page + \offset + 8 * MT_REGISTER_RCX(%rip), %rcx
+    movq \page + \offset + 8 * MT_REGISTER_RDX(%rip), %rdx
+    movq \page + \offset + 8 * MT_REGISTER_RSI(%rip), %rsi
+    movq \page + \offset + 8 * MT_REGISTER_RDI(%rip), %rdi
+    movq \page + \offset + 8 * MT_REGISTER_RBP(%rip), %rbp
+    movq \page + \offset + 8 * MT_REGISTER_R8(%rip), %r8
+    movq \page + \offset + 8 * MT_REGISTER_R9(%rip), %r9
+    movq \page + \offset + 8 * MT_REGISTER_R10(%rip), %r10
+    movq \page + \offset + 8 * MT_REGISTER_R11(%rip), %r11
+    movq \page + \offset + 8 * MT_REGISTER_R12(%rip), %r12
+    movq \page + \offset + 8 * MT_REGISTER_R13(%rip), %r13
+    movq \page + \offset + 8 * MT_REGISTER_R14(%rip), %r14
+    movq \page + \offset + 8 * MT_REGISTER_R15(%rip), %r15
+    movq \page + \offset + 8 * MT_REGISTER_RSP(%rip), %rsp
+    .endm
+2:  restore_all mt_stub_to, MT_TO_REGISTERS
     jmp *mt_stub_to + MT_TO_REGISTERS + 8 * MT_REGISTER_RIP(%rip)
 
     /* The filter kills who comes here; nothing else is left to be done. */
@@ -183,6 +184,11 @@ spin:
 6:  movl $0, mt_stub_from + MT_FROM_IS_ASLEEP(%rip)
     xorl %eax, %eax
     jmp resume
+
+    .org keep + MT_KEEP_RETURN, 0x90
+return:
+    restore_all mt_stub_from, MT_FROM_REGISTERS
+    jmp keep + MT_STUB_RETURN
     .org keep + MT_KEEP_END, 0x90
 
     .section .note.GNU-stack, "", @progbits

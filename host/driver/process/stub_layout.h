@@ -39,7 +39,9 @@
 #define MT_KEEP_SAVE 0x310
 #define MT_KEEP_SPIN 0x350
 #define MT_KEEP_SPIN_END 0x3b0
-#define MT_KEEP_END 0x3b0
+#define MT_KEEP_RETURN 0x3b0 /* resuming a guest that used the stub page */
+#define MT_KEEP_RETURN_END 0x438
+#define MT_KEEP_END 0x438
 
 /* Offsets at MT_PROCESS_TO. */
 #define MT_TO_WORD 0x0   /* u32 of the waiting call; always 0 */
@@ -53,23 +55,27 @@
 #define MT_TO_REGISTERS 0x40
 #define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
-/* Values of MT_TO_KIND: how much is set besides general registers, flags and RIP. */
-#define MT_RESUME_RETURN 0  /* nothing: vector registers are as the guest left them */
-#define MT_RESUME_CONTEXT 1 /* vector state */
-#define MT_RESUME_ENTER 2   /* vector state, FS and GS bases; selectors are cleared */
+/* Values of MT_TO_KIND: what is set. */
+#define MT_RESUME_RETURN \
+    0 /* general registers and flags, to what the guest left by the stub page */
+#define MT_RESUME_CONTEXT 1 /* general registers, flags and RIP, vector state */
+#define MT_RESUME_ENTER 2   /* all that, FS and GS bases; selectors are cleared */
 #define MT_RESUME_SAVE 3    /* nothing; FS and GS bases and vector state are left for the host */
 
-/* Offsets at MT_PROCESS_FROM. */
+/* Offsets at MT_PROCESS_FROM. What an exit through the stub page is told by lies in one cache line,
+ * as does what it is answered by: each costs a child that spins a way to another processor. */
 #define MT_FROM_IS_OUT 0x0     /* 1: the guest used the stub page */
 #define MT_FROM_IS_SIGNAL 0x8  /* 1: a signal was handled */
 #define MT_FROM_FRAME 0x10     /* where its frame is */
 #define MT_FROM_IS_ASLEEP 0x18 /* u32; 1: about to wait, after it span */
 #define MT_FROM_IS_KICKED 0x1c /* u32; 1: more signals came before the host had seen the first */
-#define MT_FROM_ANSWER 0x20    /* what a child sends when it is ready; the host puts it there */
+#define MT_FROM_PORT 0x20      /* of a guest that used the stub page: RDX */
+#define MT_FROM_VALUE 0x28     /* and RAX */
 #define MT_FROM_FS_BASE 0x30
 #define MT_FROM_GS_BASE 0x38
 #define MT_FROM_REGISTERS 0x40
 #define MT_FROM_HAS_TOLD 0xd0 /* u32; 1: the child waits by futex, or is about to */
+#define MT_FROM_ANSWER 0xe0   /* what a child sends when it is ready; the host puts it there */
 #define MT_FROM_STACK 0x1000
 #define MT_FROM_VECTORS 0x1000 /* of MT_RESUME_SAVE: where the stack is used last */
 

@@ -132,13 +132,22 @@ static void write_loaded(struct mt_machine *machine)
     forget_signal(machine);
 }
 
+/* As behind the stub page's call, with the vector state of a frame. */
+static void write_return_from_frame(struct mt_machine *machine)
+{
+    uint64_t registers[MT_N_REGISTERS];
+    mt_process_stub_registers(machine, registers);
+    write_vectors(machine);
+    write_registers(machine, MT_RESUME_CONTEXT, registers);
+}
+
+/* The child gives itself back what it left. */
 static void write_return(struct mt_machine *machine)
 {
-    machine->port_registers[MT_REGISTER_RIP] = MT_STUB_PAGE + MT_STUB_RETURN;
     if (machine->is_vectors_in_frame)
-        write_vectors(machine);
-    write_registers(machine, machine->is_vectors_in_frame ? MT_RESUME_CONTEXT : MT_RESUME_RETURN,
-                    machine->port_registers);
+        write_return_from_frame(machine);
+    else
+        put_u64(machine->to + MT_TO_KIND, MT_RESUME_RETURN);
     machine->is_vectors_in_frame = false;
 }
 
@@ -150,17 +159,21 @@ static void write_context(struct mt_machine *machine)
     write_registers(machine, MT_RESUME_CONTEXT, registers);
 }
 
+/* Whether the child was told to give itself back what it left by the stub page. */
+static bool gets_back(const struct mt_machine *machine)
+{
+    uint64_t kind;
+    memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
+    return kind == MT_RESUME_RETURN;
+}
+
 /* The signal came before the child had resumed: what it resumes from is still there. But vector
  * state that it had kept in its registers went to the frame. */
 static void write_repeat(struct mt_machine *machine)
 {
-    uint64_t kind;
     bool is_first;
-    memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
-    if (kind != MT_RESUME_RETURN || !mt_process_read_first_frame(machine, &is_first))
-        return;
-    write_vectors(machine);
-    put_u64(machine->to + MT_TO_KIND, MT_RESUME_CONTEXT);
+    if (gets_back(machine) && mt_process_read_first_frame(machine, &is_first))
+        write_return_from_frame(machine);
 }
 
 /* With the trap flag set the first instruction raises #DB: it would be one of the stub's. */
@@ -168,7 +181,7 @@ static bool takes_trap(const struct mt_machine *machine, struct mt_exit *out)
 {
     uint64_t registers[MT_N_REGISTERS];
     memcpy(registers, machine->to + MT_TO_REGISTERS, sizeof(registers));
-    if (!(registers[MT_REGISTER_RFLAGS] & FLAGS_TRAP))
+    if (gets_back(machine) || !(registers[MT_REGISTER_RFLAGS] & FLAGS_TRAP))
         return false;
     out->kind = MT_EXIT_FAULT;
     out->fault.vector = VECTOR_DEBUG;
@@ -302,12 +315,18 @@ static bool has_told_signal(const struct mt_machine *machine)
     return get_u32(machine->from + MT_FROM_IS_SIGNAL) == 1;
 }
 
-/* Whether the child told an exit within the time. Of a signal it tells by a wait. */
+static uint64_t spin_end(const struct mt_machine *machine, uint64_t now_ns)
+{
+    uint64_t end_ns = now_ns + machine->spin_ns;
+    return end_ns < machine->deadline_ns ? end_ns : machine->deadline_ns;
+}
+
+/* Whether the child told an exit within the time. Of a signal it tells by a wait. The clock is read
+ * behind the first looks: many exits come sooner than that would take. */
 static bool look_for_exit(const struct mt_machine *machine)
 {
-    uint64_t end_ns = mt_clock_ns() + machine->spin_ns;
-    if (end_ns > machine->deadline_ns)
-        end_ns = machine->deadline_ns;
+    uint64_t end_ns = 0;
+    uint64_t now_ns;
     do {
         for (unsigned i = 0; i < LOOKS_AT_ONCE; i++) {
             if (has_told_exit(machine))
@@ -316,7 +335,10 @@ static bool look_for_exit(const struct mt_machine *machine)
                 return false;
             __builtin_ia32_pause();
         }
-    } while (mt_clock_ns() < end_ns);
+        now_ns = mt_clock_ns();
+        if (end_ns == 0)
+            end_ns = spin_end(machine, now_ns);
+    } while (now_ns < end_ns);
     return false;
 }
 
@@ -451,7 +473,10 @@ bool mt_process_park(struct mt_machine *machine)
     if (!machine->is_dead && machine->next == MT_NEXT_WAIT) {
         bool has_said = has_told_exit(machine) || has_told_signal(machine);
         /* One that had its turn and did not take it resumes from where that is. */
-        machine->next = has_said || !machine->is_turn_given ? MT_NEXT_TELL : MT_NEXT_LOADED;
+        if (has_said || !machine->is_turn_given)
+            machine->next = MT_NEXT_TELL;
+        else
+            machine->next = gets_back(machine) ? MT_NEXT_RETURN : MT_NEXT_LOADED;
         machine->is_turn_given = false;
     } else if (!machine->is_dead && machine->next != MT_NEXT_TELL) {
         take_signal(machine);
