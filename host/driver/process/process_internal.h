@@ -155,6 +155,7 @@ struct mt_machine {
     bool cannot_track;   /* it was tried, in vain */
     uint64_t hole_start; /* pages that did not exist: list_written tells those that do */
     uint64_t hole_end;
+    uint64_t hole_known_end; /* those before it do; what follows is asked for */
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */

@@ -88,6 +88,8 @@ static void add_existing(struct mt_machine *machine, struct range within, struct
         uint64_t from = data < 0 ? at : (uint64_t)data;
         uint64_t to = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
         add_range(machine, (struct range){base + from, base + to}, set);
+        if (base + from == machine->hole_known_end)
+            machine->hole_known_end = base + to;
         at = to;
     }
 }
@@ -246,6 +248,7 @@ static void find_hole(struct mt_machine *machine)
     }
     if (machine->hole_end - machine->hole_start <= SMALL_HOLE_BYTES)
         machine->hole_start = machine->hole_end;
+    machine->hole_known_end = machine->hole_start;
 }
 
 /* The new child starts from where the old one waits. */
@@ -287,8 +290,9 @@ mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_s
         add_existing(machine, all, set);
         return MOTE_OK;
     }
-    if (hole.start < hole.end)
-        add_existing(machine, hole, set);
+    add_range(machine, (struct range){hole.start, machine->hole_known_end}, set);
+    if (machine->hole_known_end < hole.end)
+        add_existing(machine, (struct range){machine->hole_known_end, hole.end}, set);
     if (add_written(machine, (struct range){all.start, hole.start}, set) &&
         add_written(machine, (struct range){hole.end, all.end}, set))
         return MOTE_OK;
@@ -303,7 +307,12 @@ mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page, 
                                mote_error *err)
 {
     uint8_t *start = machine->private_memory + first_page * MT_PAGE_BYTES;
+    struct range given = {machine->prepared->private_start + first_page * MT_PAGE_BYTES, 0};
+    given.end = given.start + n_pages * MT_PAGE_BYTES;
     (void)err;
+    given = intersect(given, (struct range){machine->hole_start, machine->hole_known_end});
+    if (given.start < given.end)
+        machine->hole_known_end = given.start;
     machine->n_system_calls++;
     if (madvise(start, n_pages * MT_PAGE_BYTES, MADV_REMOVE) != 0)
         memset(start, 0, n_pages * MT_PAGE_BYTES);

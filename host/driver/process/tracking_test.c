@@ -73,6 +73,62 @@ static void test_written_pages_are_told_again_and_again(void **state)
     assert_int_equal(list_what_is_written(can_track()), 0);
 }
 
+/* ---- Pages that did not exist when tracking began ---- */
+
+#define HOLE_PAGE 4u /* behind the page of stack that is there */
+
+static void list(struct fixture *f, struct mt_page_set *set, uint64_t *n_system_calls)
+{
+    mote_error err = {0};
+    uint64_t before = f->machine->n_system_calls;
+    mt_page_set_clear(set);
+    assert_int_equal(mt_driver_process.list_written(f->machine, set, &err), MOTE_OK);
+    *n_system_calls = f->machine->n_system_calls - before;
+}
+
+static void test_pages_that_did_not_exist_are_told_and_asked_for_once(void **state)
+{
+    struct fixture f;
+    struct mt_page_set set;
+    mote_error err = {0};
+    uint64_t n_first, n_second;
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    if (!can_track()) {
+        print_message("skipped: writes cannot be tracked here\n");
+        skip();
+    }
+    init_plan(&f, answers, sizeof(answers));
+    f.regions[3].len_bytes = 0x50000;
+    assert_int_equal(mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err), MOTE_OK);
+    assert_int_equal(make(&f, &err), MOTE_OK);
+    assert_true(mt_page_set_init(&set, &f.allocator, 83));
+    memset(f.window.host, 1, HOLE_PAGE * MT_PAGE_BYTES);
+    start(&f, CODE, 5000 * MS);
+    assert_answers(&f);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.track(f.machine, UINT64_MAX, &err), MOTE_OK);
+    list(&f, &set, &n_first);
+    assert_int_equal(mt_page_set_count(&set), 0);
+
+    memset(f.window.host + HOLE_PAGE * MT_PAGE_BYTES, 1, 2 * MT_PAGE_BYTES);
+    list(&f, &set, &n_first);
+    assert_true(page_set_has(&set, HOLE_PAGE) && page_set_has(&set, HOLE_PAGE + 1));
+    assert_int_equal(mt_page_set_count(&set), 2);
+    list(&f, &set, &n_second);
+    assert_int_equal(mt_page_set_count(&set), 2);
+    assert_int_equal(n_second, n_first - 2); /* where they begin and end is known */
+
+    memset(f.window.host + (HOLE_PAGE + 3) * MT_PAGE_BYTES, 1, 1);
+    assert_int_equal(mt_driver_process.discard(f.machine, HOLE_PAGE - 1, 2, &err), MOTE_OK);
+    list(&f, &set, &n_first);
+    assert_false(page_set_has(&set, HOLE_PAGE));
+    assert_true(page_set_has(&set, HOLE_PAGE + 1) && page_set_has(&set, HOLE_PAGE + 3));
+    assert_int_equal(mt_page_set_count(&set), 2);
+    mt_page_set_fini(&set, &f.allocator);
+    unload(&f);
+}
+
 static void test_without_tracking_every_page_that_exists_counts_as_written(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -84,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written_pages_are_told_again_and_again),
+        cmocka_unit_test(test_pages_that_did_not_exist_are_told_and_asked_for_once),
         cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
     };
     return cmocka_run_group_tests_name("process tracking", tests, find_driver, NULL);
