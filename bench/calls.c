@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Warm calls in blocks, as the floor is measured: the clock is read between blocks only, and they
  * are short, so that the median block is one that no other process interrupted. The kinds of calls
- * take turns of many blocks, so that the median block does not follow one of another kind either. */
+ * take turns of many blocks, so that the median block does not follow one of another kind either.
+ */
 #include "bench/calls.h"
 #include "bench/clock.h"
 #include "bench/guest.h"

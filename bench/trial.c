@@ -76,9 +76,11 @@ static const struct terms all_terms[] = {
         .goals_us = {0, 0, 0, 100},
         .restore_goals_us = {4, 40},
         .has_ways = true,
-        .ways = {[WAY_FAULT] = {FLOOR_RUN, 0, 0},
+        .ways = {[WAY_ROUND_TRIP] = {FLOOR_RUN, 1.15, 0},
+                 [WAY_FAULT] = {FLOOR_RUN, 0, 0},
                  [WAY_STOP] = {FLOOR_DESTROY, 0, 60},
-                 [WAY_SPIN] = {MAX_FLOORS - 1, 1.5, 0}},
+                 [WAY_SPIN_ROUND_TRIP] = {MAX_FLOORS - 1, 1.5, 0},
+                 [WAY_SPIN] = {MAX_FLOORS - 1, 0, 0}},
     },
 };
 
@@ -250,7 +252,7 @@ static size_t n_figures(const struct trial *trial, const struct terms *terms)
     if (!terms->has_ways) {
         return N_FIGURES - N_WAYS;
     }
-    return trial->floor.has_ping_pong ? N_FIGURES : N_FIGURES - 1;
+    return trial->floor.has_ping_pong ? N_FIGURES : N_FIGURES - N_SPIN_WAYS;
 }
 
 static void set_benchmarks(struct trial *trial)

@@ -5,15 +5,19 @@
 #include "bench/fail.h"
 #include "bench/guest.h"
 
+#include <string.h>
+
 enum { BLOCKS = 600, WARM_UP_BLOCKS = 100, BLOCK_CALLS = 10, STOPS = 60 };
-enum { LIMIT_US = 5000, SPIN_US = 100 };
+enum { LIMIT_US = 5000, SPIN_US = 100, EXAMINATIONS = 9 };
 
 static const struct {
     const char *name;
     const char *about;
 } texts[N_WAYS] = {
+    [WAY_ROUND_TRIP] = {"round trip", "the driver alone, without a message"},
     [WAY_FAULT] = {"call by fault", "Add of a guest of Hyperlight 0.1"},
     [WAY_STOP] = {"stop", "from the limit of an endless call to its error"},
+    [WAY_SPIN_ROUND_TRIP] = {"spinning trip", "the driver alone, both sides spin"},
     [WAY_SPIN] = {"spinning call", "an empty function, both sides spin"},
 };
 
@@ -76,12 +80,34 @@ static mote_status measure_stop(mote_image *image, const mote_config *config,
     return status != MOTE_OK ? status : fail(err, MOTE_E_BUG, "a call without an end ended");
 }
 
+/* As `mote doctor` measures it: each sample is a median. */
+static mote_status measure_round_trips(const char *driver, struct ways *ways, mote_error *err)
+{
+    size_t index = 0;
+    while (mote_driver_name(index) != NULL && strcmp(mote_driver_name(index), driver) != 0) {
+        index++;
+    }
+    for (int i = 0; i < EXAMINATIONS; i++) {
+        mote_driver_report report = {.struct_size = sizeof report};
+        mote_status status = mote_driver_examine(index, &report, err);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        samples_add(&ways->each[WAY_ROUND_TRIP], (double)report.call_ns / 1000);
+        samples_add(&ways->each[WAY_SPIN_ROUND_TRIP], (double)report.spin_call_ns / 1000);
+    }
+    return MOTE_OK;
+}
+
 mote_status ways_measure(mote_image *legacy, mote_image *hello, const char *driver,
                          struct ways *ways, mote_error *err)
 {
     mote_config config = MOTE_CONFIG_INIT;
     config.driver = driver;
-    mote_status status = measure_blocks(legacy, &config, call_add, &ways->each[WAY_FAULT], err);
+    mote_status status = measure_round_trips(driver, ways, err);
+    if (status == MOTE_OK) {
+        status = measure_blocks(legacy, &config, call_add, &ways->each[WAY_FAULT], err);
+    }
     config.spin_us = SPIN_US;
     if (status == MOTE_OK) {
         status = measure_blocks(hello, &config, call_nothing, &ways->each[WAY_SPIN], err);

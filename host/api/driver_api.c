@@ -21,6 +21,7 @@ static void measure(const struct mt_driver *driver, mote_driver_report *report)
     if (mt_driver_measure(driver, &measured, &err) == MOTE_OK) {
         report->create_ns = measured.create_ns;
         report->call_ns = measured.call_ns;
+        report->spin_call_ns = measured.spin_call_ns;
         report->stop_ns = measured.stop_ns;
         return;
     }

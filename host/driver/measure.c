@@ -18,7 +18,10 @@
 #define EXCEPTION_STACK (STACK + MT_PAGE_BYTES)
 #define LOOP (CODE + 0x40) /* where the endless loop is */
 
-#define N_CALLS 101u
+#define N_CREATES 5u
+#define N_BLOCKS 101u
+#define BLOCK_CALLS 5u
+#define SPIN_NS 100000u
 #define STOP_AFTER_NS 2000000u
 #define A_LONG_TIME_NS 10000000000ull
 
@@ -84,10 +87,16 @@ static void make_plan(struct subject *subject)
     };
 }
 
-static void fini(struct subject *subject)
+static void destroy(struct subject *subject)
 {
     if (subject->machine != NULL)
         subject->driver->destroy(subject->machine, false);
+    subject->machine = NULL;
+}
+
+static void fini(struct subject *subject)
+{
+    destroy(subject);
     if (subject->prepared != NULL)
         subject->driver->unprepare(subject->prepared);
     if (subject->code != NULL)
@@ -118,18 +127,17 @@ static mote_status run_to_port(const struct subject *subject, mote_error *err)
     return MOTE_OK;
 }
 
-static mote_status measure_create(struct subject *subject, uint64_t *create_ns, mote_error *err)
+/* Put a new machine in the place of the one that there is, and run it to its first exit. */
+static mote_status create(struct subject *subject, uint64_t spin_ns, mote_error *err)
 {
     struct mt_window window;
-    uint64_t started_ns = mt_clock_ns();
     mote_status status =
         subject->driver->create(subject->prepared, &subject->machine, &window, err);
+    if (status == MOTE_OK && spin_ns > 0)
+        subject->driver->spin(subject->machine, spin_ns);
     if (status == MOTE_OK)
-        status = start_at(subject, CODE, started_ns + A_LONG_TIME_NS, err);
-    if (status == MOTE_OK)
-        status = run_to_port(subject, err);
-    *create_ns = mt_clock_ns() - started_ns;
-    return status;
+        status = start_at(subject, CODE, mt_clock_ns() + A_LONG_TIME_NS, err);
+    return status == MOTE_OK ? run_to_port(subject, err) : status;
 }
 
 static int compare(const void *a, const void *b)
@@ -139,19 +147,50 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static mote_status measure_call(const struct subject *subject, uint64_t *call_ns, mote_error *err)
+static uint64_t median(uint64_t *times_ns, size_t n)
 {
-    uint64_t times_ns[N_CALLS];
-    for (size_t i = 0; i < N_CALLS; i++) {
+    qsort(times_ns, n, sizeof(times_ns[0]), compare);
+    return times_ns[n / 2];
+}
+
+static mote_status measure_create(struct subject *subject, uint64_t *create_ns, mote_error *err)
+{
+    uint64_t times_ns[N_CREATES];
+    for (size_t i = 0; i < N_CREATES; i++) {
+        destroy(subject);
         uint64_t started_ns = mt_clock_ns();
-        mote_status status = run_to_port(subject, err);
+        mote_status status = create(subject, 0, err);
         if (status != MOTE_OK)
             return status;
         times_ns[i] = mt_clock_ns() - started_ns;
     }
-    qsort(times_ns, N_CALLS, sizeof(times_ns[0]), compare);
-    *call_ns = times_ns[N_CALLS / 2];
+    *create_ns = median(times_ns, N_CREATES);
     return MOTE_OK;
+}
+
+static mote_status measure_call(const struct subject *subject, uint64_t *call_ns, mote_error *err)
+{
+    uint64_t times_ns[N_BLOCKS];
+    for (size_t i = 0; i < N_BLOCKS; i++) {
+        uint64_t started_ns = mt_clock_ns();
+        for (size_t n = 0; n < BLOCK_CALLS; n++) {
+            mote_status status = run_to_port(subject, err);
+            if (status != MOTE_OK)
+                return status;
+        }
+        times_ns[i] = (mt_clock_ns() - started_ns) / BLOCK_CALLS;
+    }
+    *call_ns = median(times_ns, N_BLOCKS);
+    return MOTE_OK;
+}
+
+static mote_status measure_spin_call(struct subject *subject, uint64_t *call_ns, mote_error *err)
+{
+    if (subject->driver->spin == NULL)
+        return MOTE_OK;
+    destroy(subject);
+    mote_status status = create(subject, SPIN_NS, err);
+    return status == MOTE_OK ? measure_call(subject, call_ns, err) : status;
 }
 
 static mote_status measure_stop(const struct subject *subject, uint64_t *stop_ns, mote_error *err)
@@ -183,6 +222,8 @@ mote_status mt_driver_measure(const struct mt_driver *driver, struct mt_measurem
         status = measure_call(&subject, &made.call_ns, err);
     if (status == MOTE_OK)
         status = measure_stop(&subject, &made.stop_ns, err);
+    if (status == MOTE_OK)
+        status = measure_spin_call(&subject, &made.spin_call_ns, err);
     fini(&subject);
     if (status == MOTE_OK)
         *out = made;

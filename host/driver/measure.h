@@ -6,9 +6,10 @@
 #include "host/driver/driver.h"
 
 struct mt_measurement {
-    uint64_t create_ns; /* from nothing to the guest's first exit */
-    uint64_t call_ns;   /* one round trip: median */
-    uint64_t stop_ns;   /* how late an endless loop is stopped */
+    uint64_t create_ns;    /* from nothing to the guest's first exit: median */
+    uint64_t call_ns;      /* one round trip: median */
+    uint64_t spin_call_ns; /* the same while both sides spin; 0: this driver's do not */
+    uint64_t stop_ns;      /* how late an endless loop is stopped */
 };
 
 /* Takes a few milliseconds. Errors are those of the driver. */

@@ -25,8 +25,9 @@ typedef struct mote_driver_report {
     char reason[256];      /**< one line on why it does not work, or "" */
     char advice[256];      /**< one line on what to do about it, or "" */
     uint64_t max_sandboxes; /**< how many this process may have at once by its limits; 0: unknown */
-    uint64_t create_ns;     /**< from nothing to a guest's first exit; 0: not measured */
-    uint64_t call_ns;       /**< one round trip to a guest and back: median of a hundred */
+    uint64_t create_ns;     /**< from nothing to a guest's first exit, median; 0: not measured */
+    uint64_t call_ns;       /**< one round trip to a guest and back, median */
+    uint64_t spin_call_ns;  /**< the same with mote_config.spin_us; 0: this driver's do not spin */
     uint64_t stop_ns;       /**< how long after its limit an endless loop was stopped */
 } mote_driver_report;
 

@@ -81,7 +81,8 @@ def test_bench_fails_as_call_does(words, status):
 
 
 DRIVER_KEYS = ["name", "isolation", "kind", "hardware", "works", "reason", "advice", "operation",
-               "errno", "errno_name", "max_sandboxes", "create_ns", "call_ns", "stop_ns"]  # fmt: skip
+               "errno", "errno_name", "max_sandboxes", "create_ns", "call_ns", "spin_call_ns",
+               "stop_ns"]  # fmt: skip
 
 
 @needs_kvm

@@ -64,6 +64,7 @@ static void print_measured_json(struct json *json, const mote_driver_report *dri
         uint64_t ns;
     } figures[] = {{"create_ns", driver->create_ns},
                    {"call_ns", driver->call_ns},
+                   {"spin_call_ns", driver->spin_call_ns},
                    {"stop_ns", driver->stop_ns}};
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
         if (driver->works && !driver->is_for_debugging)
@@ -128,6 +129,20 @@ static int print_json(const struct options *options, const struct diagnosis *dia
     return report_json_end(&json, err != NULL ? (int)mote_status_class(err->code) : 0);
 }
 
+static double us(uint64_t ns)
+{
+    return (double)ns / 1000;
+}
+
+static void append_measured(char *text, size_t room, const mote_driver_report *driver)
+{
+    text_append(text, room, "  measured: create %.1f us, call %.1f us", us(driver->create_ns),
+                us(driver->call_ns));
+    if (driver->spin_call_ns != 0)
+        text_append(text, room, " (spinning %.2f us)", us(driver->spin_call_ns));
+    text_append(text, room, ", stop %.1f us after its limit\n", us(driver->stop_ns));
+}
+
 static mote_status print_driver(const mote_driver_report *driver, mote_error *err)
 {
     char text[1024] = "";
@@ -141,10 +156,7 @@ static mote_status print_driver(const mote_driver_report *driver, mote_error *er
     if (driver->advice[0] != '\0')
         text_append(text, sizeof(text), "  advice: %s\n", driver->advice);
     if (driver->works && !driver->is_for_debugging)
-        text_append(text, sizeof(text),
-                    "  measured: create %.1f us, call %.1f us, stop %.1f us after its limit\n",
-                    (double)driver->create_ns / 1000, (double)driver->call_ns / 1000,
-                    (double)driver->stop_ns / 1000);
+        append_measured(text, sizeof(text), driver);
     if (driver->max_sandboxes != 0)
         text_append(text, sizeof(text), "  sandboxes: at most %" PRIu64 " at once in one process\n",
                     driver->max_sandboxes);
