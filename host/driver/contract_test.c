@@ -777,6 +777,42 @@ static void test_kicks_at_any_moment_lose_no_exit(void **state)
     assert_port(&exit, MT_PORT_DONE, wanted);
 }
 
+#define SET(n, v) 0xB8 + (n), v, v, v, v
+#define SET_HIGH(n, v) 0x41, 0xB8 + (n), v, v, v, v
+#define UD2_UNLESS_EQUAL 0x74, 0x02, 0x0F, 0x0B
+#define CHECK(n, v) 0x48, 0x81, 0xF8 + (n), v, v, v, v, UD2_UNLESS_EQUAL
+#define CHECK_HIGH(n, v) 0x49, 0x81, 0xF8 + (n), v, v, v, v, UD2_UNLESS_EQUAL
+
+static void test_kicks_at_any_moment_change_no_register(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    pthread_t thread;
+    /* Where it begins only once, or ud2: bts $0, DATA.
+     * 1: stc; call *%rcx; jc 2f; ud2; 2: each register is what it was, or ud2; jmp 1b */
+    struct mt_exit exit =
+        RUN(f, MOV_ECX(DATA), 0x0F, 0xBA, 0x29, 0x00, 0x73, 0x02, 0x0F, 0x0B,
+            MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE), SET(0, 0x10), SET(3, 0x13),
+            SET(5, 0x15), SET(6, 0x16), SET(7, 0x17), SET_HIGH(0, 0x20), SET_HIGH(1, 0x21),
+            SET_HIGH(2, 0x22), SET_HIGH(3, 0x23), SET_HIGH(4, 0x24), SET_HIGH(5, 0x25),
+            SET_HIGH(6, 0x26), SET_HIGH(7, 0x27), 0xF9, 0xFF, 0xD1, 0x72, 0x02, 0x0F, 0x0B,
+            CHECK(0, 0x10), CHECK(3, 0x13), CHECK(5, 0x15), CHECK(6, 0x16), CHECK(7, 0x17),
+            CHECK_HIGH(0, 0x20), CHECK_HIGH(1, 0x21), CHECK_HIGH(2, 0x22), CHECK_HIGH(3, 0x23),
+            CHECK_HIGH(4, 0x24), CHECK_HIGH(5, 0x25), CHECK_HIGH(6, 0x26), CHECK_HIGH(7, 0x27),
+            0xE9, 0x65, 0xFF, 0xFF, 0xFF);
+    struct kicker kicker = {.machine = f->machine};
+    const uint64_t enough_ns = mt_clock_ns() + LONG_NS / 10;
+    begin(f, LONG_NS);
+    pthread_create(&thread, NULL, kick_always, &kicker);
+    for (int i = 0; i < 3000 && mt_clock_ns() < enough_ns && is_port_or_none(&exit, 0x10); i++)
+        exit = run_once(f);
+    kicker.is_over = true;
+    pthread_join(thread, NULL);
+    if (exit.kind == MT_EXIT_INTERRUPTED)
+        exit = run_on(f);
+    assert_port(&exit, MT_PORT_DONE, 0x10);
+}
+
 /* ---- Memory ---- */
 
 static void test_guest_memory_is_not_executable_for_the_host(void **state)
@@ -862,6 +898,7 @@ static int run_all(const struct differences *differences)
         TEST(test_a_kick_interrupts),
         TEST(test_a_kick_before_a_run_interrupts_it),
         TEST(test_kicks_at_any_moment_lose_no_exit),
+        TEST(test_kicks_at_any_moment_change_no_register),
         TEST(test_guest_memory_is_not_executable_for_the_host),
         TEST(test_both_sides_see_what_the_other_writes),
         TEST(test_new_machines_have_zeroed_memory_of_their_own),
