@@ -181,8 +181,8 @@ spin:
     mfence
     cmpl %ebx, mt_stub_to + MT_TO_TURN(%rip)
     je wait
-6:  movl $0, mt_stub_from + MT_FROM_IS_ASLEEP(%rip)
-    xorl %eax, %eax
+    movl $0, mt_stub_from + MT_FROM_IS_ASLEEP(%rip)
+6:  xorl %eax, %eax
     jmp resume
 
     .org keep + MT_KEEP_RETURN, 0x90

@@ -180,8 +180,10 @@ static void write_repeat(struct mt_machine *machine)
 static bool takes_trap(const struct mt_machine *machine, struct mt_exit *out)
 {
     uint64_t registers[MT_N_REGISTERS];
+    if (gets_back(machine))
+        return false;
     memcpy(registers, machine->to + MT_TO_REGISTERS, sizeof(registers));
-    if (gets_back(machine) || !(registers[MT_REGISTER_RFLAGS] & FLAGS_TRAP))
+    if (!(registers[MT_REGISTER_RFLAGS] & FLAGS_TRAP))
         return false;
     out->kind = MT_EXIT_FAULT;
     out->fault.vector = VECTOR_DEBUG;
