@@ -6,6 +6,7 @@
 #include "host/os/clock.h"
 #include "host/os/process.h"
 #include "host/sandbox/choose.h"
+#include <pthread.h>
 #include <string.h>
 
 static atomic_uint_least64_t last_id;
@@ -73,8 +74,8 @@ static mote_status fill(mote_sandbox *sandbox, const mote_config *config, mote_e
     return MOTE_OK;
 }
 
-mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
-                              mote_error *err)
+static mote_status create(mote_image *image, const mote_config *config, mote_sandbox **out,
+                          mote_error *err)
 {
     mote_sandbox *sandbox = mt_alloc_zero(&image->parsed.allocator, sizeof(*sandbox));
     if (sandbox == NULL)
@@ -97,7 +98,19 @@ mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote
     return MOTE_OK;
 }
 
-void mt_sandbox_destroy(mote_sandbox *sandbox)
+/* A thread that is cancelled half-way would leave locks that others wait for (pthreads(7)): it is
+ * once it has done this. */
+mote_status mt_sandbox_create(mote_image *image, const mote_config *config, mote_sandbox **out,
+                              mote_error *err)
+{
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    mote_status status = create(image, config, out, err);
+    pthread_setcancelstate(cancel_state, NULL);
+    return status;
+}
+
+static void destroy(mote_sandbox *sandbox)
 {
     mote_image *image = sandbox->image;
     mote_allocator allocator = sandbox->allocator;
@@ -116,6 +129,14 @@ void mt_sandbox_destroy(mote_sandbox *sandbox)
     mt_copy_fini(&sandbox->message_copy, &allocator);
     mt_release(&allocator, sandbox);
     mote_image_unref(image);
+}
+
+void mt_sandbox_destroy(mote_sandbox *sandbox)
+{
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    destroy(sandbox);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 static bool has_print_types(const mote_host_function *function)

@@ -19,6 +19,8 @@ extern "C" {
  * and carries time limits and cancels. The program must not ignore it (SIG_IGN). No handler is
  * installed. Other drivers do not use it.
  *
+ * A thread that is cancelled (pthread_cancel()) in a call leaves the sandbox in use for good.
+ *
  * After fork() a sandbox stays with the parent. In the child it can only be destroyed; everything
  * else fails with MOTE_E_FORKED, even a call that was running when a callback forked. Images and
  * snapshots can be used in both: the child makes sandboxes of its own.

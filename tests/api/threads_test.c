@@ -380,6 +380,60 @@ static void test_a_thread_is_left_as_it_was(void **state)
     usleep(20000);
 }
 
+/* ---- A thread that is cancelled ---- */
+
+struct cancelled_work {
+    mote_image *image;
+    mote_sandbox *sandbox;
+    bool is_destroyed;
+};
+
+static void *create_as_cancelled(void *context)
+{
+    struct cancelled_work *work = context;
+    pthread_cancel(pthread_self());
+    if (mote_sandbox_create(work->image, for_test(NULL), &work->sandbox, NULL) != MOTE_OK)
+        return NULL;
+    pthread_testcancel();
+    return NULL;
+}
+
+static void *destroy_as_cancelled(void *context)
+{
+    struct cancelled_work *work = context;
+    pthread_cancel(pthread_self());
+    work->is_destroyed = mote_sandbox_destroy(work->sandbox) == MOTE_OK;
+    pthread_testcancel();
+    return NULL;
+}
+
+static void assert_is_cancelled_in(void *(*work)(void *context), struct cancelled_work *context)
+{
+    pthread_t thread;
+    void *result = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, work, context), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+}
+
+/* What it would leave half done others wait for. */
+static void test_a_cancelled_thread_creates_and_destroys_first(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct cancelled_work work = {.image = open_image(HELLO)};
+    assert_is_cancelled_in(create_as_cancelled, &work);
+    assert_non_null(work.sandbox);
+    mote_sandbox *another = NULL;
+    assert_ok(mote_sandbox_create(work.image, for_test(NULL), &another, &last_error));
+    assert_ok(mote_sandbox_init(work.sandbox, &last_error));
+    assert_echoes(work.sandbox);
+    assert_is_cancelled_in(destroy_as_cancelled, &work);
+    assert_true(work.is_destroyed);
+    mote_sandbox_destroy(another);
+    mote_image_unref(work.image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_signals_of_the_application_do_no_harm),
         cmocka_unit_test(test_a_blocked_pending_signal_does_no_harm),
         cmocka_unit_test(test_a_thread_is_left_as_it_was),
+        cmocka_unit_test(test_a_cancelled_thread_creates_and_destroys_first),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }
