@@ -158,8 +158,8 @@ mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *imag
     for (;;) {
         if (!place_all(&made, wanted, image->alignment, n_table_pages))
             return mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
-                           "image of %" PRIu64 " bytes and its sandbox's memory pass the cap of "
-                           "%" PRIu64 " bytes",
+                           "image of %" PRIu64 " bytes and its sandbox's memory are over "
+                           "max_memory_bytes, which is %" PRIu64,
                            image->memory_bytes, cap_of(sizes));
         uint64_t needed = n_table_pages_needed(&made);
         if (needed <= n_table_pages)

@@ -7,6 +7,7 @@
 #include "host/driver/drivers.h"
 #include "host/driver/measure.h"
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The fastest driver is measured once per process: its index and 1; 0 before that. */
@@ -81,9 +82,11 @@ static mote_status find_named(const char *name, const struct mt_driver **driver,
         return mt_fail(err, MOTE_E_DRIVER,
                        "driver loadlibrary needs Windows, whose LoadLibrary() loads the guest");
     mt_escape(escaped, sizeof(escaped), name, strlen(name));
-    return mt_fail(err, MOTE_E_DRIVER,
-                   "no driver of the name %s; the first of those there are is %s", escaped,
-                   mt_driver_at(0)->name);
+    char names[128] = "";
+    for (size_t i = 0; mt_driver_at(i) != NULL; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s",
+                 mt_driver_at(i)->name);
+    return mt_fail(err, MOTE_E_DRIVER, "no driver \"%s\"; there are:%s", escaped, names);
 }
 
 mote_status mt_choose_driver(const mote_config *config, const struct mt_driver **driver,

@@ -9,7 +9,7 @@
 /* Y(state, what it is called in errors); in the order of mote_sandbox_state. */
 #define MT_LIFECYCLE_STATES(Y) \
     Y(CREATED, "not initialised yet") \
-    Y(READY, "initialised already") \
+    Y(READY, "initialised already, and in no context") \
     Y(POISONED, "poisoned by an earlier error") \
     Y(DEAD, "dead since an earlier error") \
     Y(IN_CONTEXT, "in a call context") \

@@ -329,8 +329,9 @@ mote_status mt_history_top(const mote_sandbox *sandbox, size_t n_below, mote_sna
 {
     const struct mt_history *history = &sandbox->history;
     if (history->depth <= n_below)
-        return mt_fail(err, MOTE_E_NO_SNAPSHOT, "the sandbox has %zu snapshots on its stack",
-                       history->depth);
+        return mt_fail(err, MOTE_E_NO_SNAPSHOT,
+                       "the sandbox has %zu snapshots on its stack, and needs %zu", history->depth,
+                       n_below + 1);
     *top = history->stack[history->depth - 1 - n_below];
     return MOTE_OK;
 }

@@ -80,7 +80,7 @@ static uint64_t n_system_calls(const struct mt_machine *machine)
 
 const struct mt_driver mt_driver_inprocess = {
     .name = "inprocess",
-    .isolation = "no isolation: the guest runs in the host's process",
+    .isolation = "none: the guest runs in the host's process, for debugging",
     .is_hardware = false,
     .is_for_debugging = true,
     .examine = examine,
