@@ -41,6 +41,14 @@ static mote_status check_multi_use(const mote_sandbox *sandbox, mote_error *err)
     return mt_fail(err, MOTE_E_STATE, "a single-use sandbox keeps no snapshots");
 }
 
+/* Whoever lets a guest be used once counts on it, also where the guest has failed. */
+static mote_status check_unused(const mote_sandbox *sandbox, mote_error *err)
+{
+    if (!sandbox->settings.single_use || state_of(sandbox) != MOTE_SANDBOX_POISONED)
+        return MOTE_OK;
+    return mt_fail(err, MOTE_E_SPENT, "a single-use sandbox that is poisoned is not restored");
+}
+
 /* ---- Snapshots ---- */
 
 mote_status mote_snapshot_take(mote_sandbox *sandbox, mote_snapshot **out, mote_error *err)
@@ -62,8 +70,10 @@ mote_status mote_sandbox_restore(mote_sandbox *sandbox, mote_snapshot *snapshot,
     mote_status status = mt_api_enter(sandbox, MT_OPERATION_RESTORE, err);
     if (status != MOTE_OK)
         return status;
-    status = snapshot != NULL ? restore(sandbox, MT_OPERATION_RESTORE, snapshot, err)
-                              : restore_top(sandbox, MT_OPERATION_RESTORE, err);
+    status = check_unused(sandbox, err);
+    if (status == MOTE_OK)
+        status = snapshot != NULL ? restore(sandbox, MT_OPERATION_RESTORE, snapshot, err)
+                                  : restore_top(sandbox, MT_OPERATION_RESTORE, err);
     mt_api_leave(sandbox);
     return mt_outcome(status, err);
 }

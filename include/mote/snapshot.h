@@ -77,10 +77,11 @@ uint64_t mote_snapshot_bytes(const mote_snapshot *snapshot);
  * Units: none.
  * Owner: the sandbox keeps a reference of its own.
  * Threads: one at a time per sandbox.
- * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (in a call context: finish it), MOTE_E_SPENT,
- * MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED, MOTE_E_POISONED (dead), MOTE_E_NO_SNAPSHOT (the stack
- * is empty), MOTE_E_SNAPSHOT (of another image, configuration or driver): the sandbox is as before.
- * MOTE_E_MEMORY and MOTE_E_SYSTEM leave it poisoned.
+ * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (in a call context: finish it), MOTE_E_SPENT (also
+ * for a single-use sandbox that is poisoned), MOTE_E_BUSY, MOTE_E_REENTRY, MOTE_E_FORKED,
+ * MOTE_E_POISONED (dead), MOTE_E_NO_SNAPSHOT (the stack is empty), MOTE_E_SNAPSHOT (of another
+ * image, configuration or driver): the sandbox is as before. MOTE_E_MEMORY and MOTE_E_SYSTEM leave
+ * it poisoned.
  */
 MOTE_NODISCARD mote_status mote_sandbox_restore(mote_sandbox *sandbox, mote_snapshot *snapshot,
                                                 mote_error *err);

@@ -196,6 +196,24 @@ static void test_a_single_use_time_out_is_a_time_out(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static void test_a_single_use_sandbox_is_not_used_again_after_a_failure(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config = MOTE_CONFIG_INIT;
+    config.single_use = true;
+    mote_snapshot *snapshot = NULL;
+    mote_sandbox *sandbox = open_sandbox(KEEPER, &config);
+    assert_ok(mote_snapshot_take(sandbox, &snapshot, &last_error));
+    assert_ok(mote_sandbox_restore(sandbox, snapshot, &last_error)); /* it was not used yet */
+    assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+    assert_status(mote_sandbox_restore(sandbox, snapshot, &last_error), MOTE_E_SPENT);
+    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
+    assert_status(call_void(sandbox, "Get"), MOTE_E_POISONED);
+    mote_snapshot_unref(snapshot);
+    mote_sandbox_destroy(sandbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_a_single_use_sandbox_is_spent_by_one_call),
         cmocka_unit_test(test_a_single_use_context_may_call_often),
         cmocka_unit_test(test_a_single_use_time_out_is_a_time_out),
+        cmocka_unit_test(test_a_single_use_sandbox_is_not_used_again_after_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
