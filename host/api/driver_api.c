@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* <mote/driver.h>: arguments checked, then one call inward. */
 #include "host/base/error.h"
+#include "host/base/struct_size.h"
 #include "host/driver/drivers.h"
 #include "host/driver/measure.h"
 
@@ -33,12 +34,13 @@ static void measure(const struct mt_driver *driver, mote_driver_report *report)
 
 mote_status mote_driver_examine(size_t index, mote_driver_report *report, mote_error *err)
 {
+    static const struct mt_struct kind = {"mote_driver_report", 776, sizeof(*report)};
     const struct mt_driver *driver = mt_driver_at(index);
     if (report == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "report is NULL");
-    if (report->struct_size != sizeof(*report))
-        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_driver_report has struct_size %zu, not %zu",
-                       report->struct_size, sizeof(*report));
+    mote_status status = mt_struct_check(&kind, report->struct_size, err);
+    if (status != MOTE_OK)
+        return status;
     if (driver == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "no driver of index %zu", index);
     mote_driver_report made = {.struct_size = sizeof(made),
@@ -49,6 +51,6 @@ mote_status mote_driver_examine(size_t index, mote_driver_report *report, mote_e
     driver->examine(&made);
     if (made.works && !made.is_for_debugging)
         measure(driver, &made);
-    *report = made;
+    mt_struct_write(&kind, report, report->struct_size, &made);
     return mt_outcome(MOTE_OK, err);
 }

@@ -3,6 +3,7 @@
 #include "host/base/alloc.h"
 #include "host/base/error.h"
 #include "host/base/limits.h"
+#include "host/base/struct_size.h"
 #include "host/base/text.h"
 #include "host/sandbox/operations.h"
 #include <errno.h>
@@ -181,14 +182,13 @@ void mote_image_unref(mote_image *image)
 
 mote_status mote_image_facts_get(const mote_image *image, mote_image_facts *facts, mote_error *err)
 {
+    static const struct mt_struct kind = {"mote_image_facts", 80, sizeof(*facts)};
     if (image == NULL || facts == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "image or facts is NULL");
-    if (facts->struct_size != sizeof(*facts))
-        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_image_facts has struct_size %zu, not %zu",
-                       facts->struct_size, sizeof(*facts));
-    *facts = image->parsed.facts;
-    facts->struct_size = sizeof(*facts);
-    return mt_outcome(MOTE_OK, err);
+    mote_status status = mt_struct_check(&kind, facts->struct_size, err);
+    if (status == MOTE_OK)
+        mt_struct_write(&kind, facts, facts->struct_size, &image->parsed.facts);
+    return mt_outcome(status, err);
 }
 
 const mote_function *mote_image_function(const mote_image *image, size_t index)
@@ -236,11 +236,14 @@ static mote_status list_map(const struct mt_image *parsed, const struct mt_layou
 mote_status mote_image_map(const mote_image *image, const mote_config *config, mote_region *regions,
                            size_t n_max, size_t *n_regions, mote_error *err)
 {
+    mote_config known;
     struct mt_settings settings;
     struct mt_layout layout;
     if (image == NULL || n_regions == NULL || (regions == NULL && n_max > 0))
         return mt_fail(err, MOTE_E_ARGUMENT, "image, n_regions or regions is NULL");
-    mote_status status = mt_settings_init(&settings, config, &image->parsed.facts, err);
+    mote_status status = mt_config_read(&known, config, err);
+    if (status == MOTE_OK)
+        status = mt_settings_init(&settings, &known, &image->parsed.facts, err);
     if (status == MOTE_OK)
         status = mt_layout_init(&layout, &image->parsed, &settings.sizes, err);
     if (status == MOTE_OK)

@@ -3,6 +3,7 @@
  * call goes inward. */
 #include "host/api/enter.h"
 #include "host/base/error.h"
+#include "host/base/struct_size.h"
 #include "host/os/process.h"
 #include "host/sandbox/operations.h"
 #include <mote/mote.h>
@@ -14,7 +15,11 @@ mote_status mote_sandbox_create(mote_image *image, const mote_config *config, mo
 {
     if (image == NULL || out == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "image or out is NULL");
-    return mt_outcome(mt_sandbox_create(image, config, out, err), err);
+    mote_config known;
+    mote_status status = mt_config_read(&known, config, err);
+    if (status == MOTE_OK)
+        status = mt_sandbox_create(image, &known, out, err);
+    return mt_outcome(status, err);
 }
 
 mote_status mote_sandbox_register(mote_sandbox *sandbox, const mote_host_function *function,
@@ -108,18 +113,17 @@ mote_sandbox_state mote_sandbox_state_get(const mote_sandbox *sandbox)
 mote_status mote_sandbox_stats_get(const mote_sandbox *sandbox, mote_sandbox_stats *stats,
                                    mote_error *err)
 {
+    static const struct mt_struct kind = {"mote_sandbox_stats", 96, sizeof(*stats)};
     if (sandbox == NULL || stats == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "sandbox or stats is NULL");
-    if (stats->struct_size != sizeof(*stats))
-        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_sandbox_stats has struct_size %zu, not %zu",
-                       stats->struct_size, sizeof(*stats));
-    mote_status status = mt_api_check_process(sandbox, err);
+    mote_status status = mt_struct_check(&kind, stats->struct_size, err);
+    if (status == MOTE_OK)
+        status = mt_api_check_process(sandbox, err);
     if (status != MOTE_OK)
         return status;
     if (!mt_guard_is_idle(&sandbox->guard))
         return mt_api_refuse(sandbox, err);
-    *stats = sandbox->stats;
-    stats->struct_size = sizeof(*stats);
+    mt_struct_write(&kind, stats, stats->struct_size, &sandbox->stats);
     return mt_outcome(MOTE_OK, err);
 }
 

@@ -92,10 +92,9 @@ static mote_status find_named(const char *name, const struct mt_driver **driver,
 mote_status mt_choose_driver(const mote_config *config, const struct mt_driver **driver,
                              mote_error *err)
 {
-    mote_policy policy = config != NULL ? config->policy : MOTE_POLICY_HARDWARE_ONLY;
-    if (config != NULL && config->driver != NULL)
+    if (config->driver != NULL)
         return find_named(config->driver, driver, err);
-    switch (policy) {
+    switch (config->policy) {
     case MOTE_POLICY_HARDWARE_ONLY:
         *driver = mt_driver_at(first_hardware());
         break;

@@ -4,6 +4,7 @@
 
 #include "abi/memory_map.h"
 #include "host/base/error.h"
+#include "host/base/struct_size.h"
 #include "host/base/limits.h"
 #include <inttypes.h>
 #include <string.h>
@@ -76,15 +77,16 @@ static mote_status apply_limits(struct mt_settings *settings, const mote_config 
     return apply(rules, sizeof(rules) / sizeof(rules[0]), err);
 }
 
+mote_status mt_config_read(mote_config *out, const mote_config *config, mote_error *err)
+{
+    static const struct mt_struct kind = {"mote_config", 248, sizeof(*config)};
+    static const mote_config defaults = MOTE_CONFIG_INIT;
+    return mt_struct_read(&kind, out, config != NULL ? config : &defaults, err);
+}
+
 mote_status mt_settings_init(struct mt_settings *settings, const mote_config *config,
                              const mote_image_facts *facts, mote_error *err)
 {
-    static const mote_config defaults = MOTE_CONFIG_INIT;
-    if (config == NULL)
-        config = &defaults;
-    if (config->struct_size != sizeof(*config))
-        return mt_fail(err, MOTE_E_STRUCT_SIZE, "mote_config has struct_size %zu, not %zu",
-                       config->struct_size, sizeof(*config));
     if ((unsigned)config->max_log > MOTE_LOG_TRACE)
         return mt_fail(err, MOTE_E_ARGUMENT, "max_log %d is no level", (int)config->max_log);
     if ((unsigned)config->policy > MOTE_POLICY_FASTEST)

@@ -28,7 +28,11 @@ struct mt_settings {
     bool filter_host_functions;
 };
 
-/* config may be NULL. MOTE_E_STRUCT_SIZE, MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */
+/* A caller's configuration, or the default where it is NULL, as this library has it.
+ * MOTE_E_STRUCT_SIZE. */
+mote_status mt_config_read(mote_config *out, const mote_config *config, mote_error *err);
+
+/* MOTE_E_TOO_LARGE, MOTE_E_ARGUMENT. */
 mote_status mt_settings_init(struct mt_settings *settings, const mote_config *config,
                              const mote_image_facts *facts, mote_error *err);
 

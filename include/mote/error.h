@@ -36,7 +36,7 @@ typedef enum mote_class {
 #define MOTE_STATUS_LIST(X) \
     X(MOTE_OK, 0, NONE, "success") \
     X(MOTE_E_ARGUMENT, 1, USAGE, "an argument is NULL, out of range or contradicts another") \
-    X(MOTE_E_STRUCT_SIZE, 2, USAGE, "struct_size is not one that this library knows") \
+    X(MOTE_E_STRUCT_SIZE, 2, USAGE, "struct_size or a field that this library does not know") \
     X(MOTE_E_STATE, 3, USAGE, "the sandbox is not in the state that the operation needs") \
     X(MOTE_E_BUSY, 4, USAGE, "the sandbox is in use by a call on another thread") \
     X(MOTE_E_FORKED, 5, USAGE, "the sandbox belongs to the parent process") \

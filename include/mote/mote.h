@@ -9,6 +9,9 @@
  *  - Lengths are in bytes, durations in microseconds; names say so.
  *  - Text is UTF-8.
  *  - A struct that begins with struct_size may grow in later versions: set it to the struct's size.
+ *    A caller may have an older or a newer header than the library: fields that one of the two does
+ *    not have are 0, which is their default. MOTE_E_STRUCT_SIZE: no version has this size, or a
+ *    field is set that this library does not have.
  *  - The library never exits, aborts or prints, with one exception: what a guest prints goes to
  *    standard output, unless the configuration has a print callback.
  */

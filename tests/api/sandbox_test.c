@@ -22,8 +22,20 @@ static void test_create_refuses_bad_arguments(void **state)
     assert_status(mote_sandbox_create(NULL, for_test(NULL), &sandbox, &last_error),
                   MOTE_E_ARGUMENT);
     assert_status(mote_sandbox_create(image, for_test(NULL), NULL, &last_error), MOTE_E_ARGUMENT);
-    config.struct_size = sizeof(config) + 8;
+    config.struct_size = sizeof(config) - 1;
     assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_STRUCT_SIZE);
+    struct {
+        mote_config known;
+        uint64_t more; /* that this library does not have */
+    } newer = {MOTE_CONFIG_INIT, 1};
+    newer.known.struct_size = sizeof(newer);
+    newer.known.driver = test_driver();
+    assert_status(mote_sandbox_create(image, &newer.known, &sandbox, &last_error),
+                  MOTE_E_STRUCT_SIZE);
+    newer.more = 0;
+    assert_ok(mote_sandbox_create(image, &newer.known, &sandbox, &last_error));
+    assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
+    sandbox = NULL;
     config = (mote_config)MOTE_CONFIG_INIT;
     config.driver = "magic";
     assert_status(mote_sandbox_create(image, &config, &sandbox, &last_error), MOTE_E_DRIVER);
