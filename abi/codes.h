@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Codes of guest errors and aborts, with the record's spelling (section 5.2). */
+/* Codes of guest errors and aborts, with Hyperlight 0.1's spelling (docs/errors.md). */
 #ifndef MOTE_ABI_CODES_H
 #define MOTE_ABI_CODES_H
 

@@ -6,7 +6,7 @@
  *   0x100000  monitor range: what the host needs inside; its first and last page are not mapped
  *   0x180000  stub page: how a guest reaches its host (user, execute)
  *   0x181000  vector image: the state that vector registers start from (user, read-only)
- *   0x200000  sandbox memory: page tables, code, PEB, buffers, heap, stacks (record, section 1.2)
+ *   0x200000  sandbox memory: page tables, code, PEB, buffers, heap, stacks (docs/memory.md)
  *   0x40000000  end of what a sandbox may occupy, unless its host raises it
  */
 #ifndef MOTE_ABI_MEMORY_MAP_H
@@ -40,7 +40,7 @@
 /* Each element ends with a u64: the offset of the element's own start. */
 #define MT_BUFFER_BACK_POINTER_BYTES 8u
 
-/* Defaults for guests whose file does not say (record, section 1.8). */
+/* Defaults for guests whose file does not say (docs/abi.md). */
 #define MT_DEFAULT_HEAP_BYTES 0x20000u
 #define MT_DEFAULT_STACK_BYTES 0x10000u
 

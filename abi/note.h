@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct mt_note) == 32, "note layout");
 #define MT_NOTE_MAX_FUNCTIONS 4096u
 
 /* Types are the numbers of ParameterType for parameters and of ReturnType for results, as in wire/
- * (record, section 5.1): parameters i32 0, u32 1, i64 2, u64 3, f32 4, f64 5, str 6, bool 7,
+ * (docs/abi.md, Messages): parameters i32 0, u32 1, i64 2, u64 3, f32 4, f64 5, str 6, bool 7,
  * bytes 8; results the same to 7, void 8, bytes 9. */
 struct mt_note_function {
     uint64_t name; /* address of NUL-terminated UTF-8 in the image */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process environment block: what the host tells a guest about its memory (record, section
- * 1.6). The guest may write it; the host writes it once and trusts nothing in it, but for the
+ * The process environment block: what the host tells a guest about its memory (docs/abi.md,
+ * The PEB). The guest may write it; the host writes it once and trusts nothing in it, but for the
  * dispatch pointer of a 0.1 guest, which it checks.
  */
 #ifndef MOTE_ABI_PEB_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a guest asks its host for something: one byte written with `out %al, %dx`. Ports 99, 101 and
- * 102 are those of the record's 5.3; MT_PORT_DONE and
- * MT_PORT_TRY_CALL are mote's own. In all of them messages travel on
- * the output buffer.
+ * 102 are those of Hyperlight 0.1; MT_PORT_DONE and MT_PORT_TRY_CALL are mote's own. With all of
+ * them messages travel on the output buffer (docs/abi.md, Ports).
  *
  * Guests of the mote ABI keep log records and printed text back and push them, as GuestLogData
  * messages, on top of the main message at their next exit. The byte written to MT_PORT_LOG,
@@ -27,7 +26,7 @@
 /* The most records that may lie on the output buffer at one exit. */
 #define MT_MAX_PENDING_RECORDS 64u
 
-/* Values of GuestLogData.level (record, section 5.1). */
+/* Values of GuestLogData.level (docs/abi.md, Messages). */
 #define MT_LOG_LEVEL_TRACE 0u
 #define MT_LOG_LEVEL_DEBUG 1u
 #define MT_LOG_LEVEL_INFORMATION 2u

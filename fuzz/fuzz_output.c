@@ -15,7 +15,7 @@
 #define WINDOW_START 0x300000u
 #define MAX_ASKED 65u
 
-/* The rules of the record's section 3.4 in the plainest words. Returns how many elements there are,
+/* The rules of docs/abi.md, Buffers, in the plainest words. Returns how many elements there are,
  * -1 for a buffer that breaks them. */
 static int list_plainly(const uint8_t *output, int asked, uint64_t *starts, uint64_t *ends)
 {

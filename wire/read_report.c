@@ -4,7 +4,7 @@
 #include "wire/verify.h"
 
 /* Whether prefix and root offset are zero, as in a buffer that was cleared. For the FlatBuffers
- * library of 0.1 that is a GuestError whose fields are all absent (record, section 5.1). */
+ * library of 0.1 that is a GuestError whose fields are all absent (docs/abi.md, Messages). */
 static bool is_cleared(const uint8_t *message, size_t len)
 {
     uint64_t head;

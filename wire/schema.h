@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the fields of the schema's tables stand: their offsets in a vtable (record, section 5.1;
+ * Where the fields of the schema's tables stand: their offsets in a vtable (docs/abi.md, Messages;
  * wire/schema/).
  */
 #ifndef MOTE_WIRE_SCHEMA_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The messages between host and guest: size-prefixed FlatBuffers of Hyperlight 0.1's schema
- * (record, section 5.1; wire/schema/). One source for both sides: freestanding, no allocation, no
+ * (docs/abi.md, Messages; wire/schema/). One source for both sides: freestanding, no allocation, no
  * recursion.
  *
  * Builders write front to back into the caller's buffer and never read it back, so that the buffer
@@ -147,8 +147,8 @@ bool mt_wire_read_call(const uint8_t *message, size_t len, struct mt_wire_call *
                        struct mt_wire_fault *fault);
 bool mt_wire_read_result(const uint8_t *message, size_t len, struct mt_wire_value *value,
                          struct mt_wire_fault *fault);
-/* A cleared buffer, 8 bytes of zero at least, reads as code 0 with an empty text (record, section
- * 5.1). Codes are not judged. */
+/* A cleared buffer, 8 bytes of zero at least, reads as code 0 with an empty text, as in Hyperlight
+ * 0.1. Codes are not judged. */
 bool mt_wire_read_error(const uint8_t *message, size_t len, struct mt_wire_error *error,
                         struct mt_wire_fault *fault);
 bool mt_wire_read_log(const uint8_t *message, size_t len, struct mt_wire_log *log,

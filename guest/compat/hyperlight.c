@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hyperlight 0.1's C API on mote's SDK (record, section 6.8). A guest that uses it is linked with
+ * Hyperlight 0.1's C API on mote's SDK (docs/guests.md). A guest that uses it is linked with
  * this file; others are not, and keep their own moteg_main() and moteg_fallback().
  */
 #include <mote_guest/hyperlight/hyperlight_guest.h>
@@ -288,7 +288,7 @@ void *hlmalloc(size_t size)
     return size != 0 ? or_abort(malloc(size)) : NULL;
 }
 
-/* A product that wraps is no memory (record, defect 21). */
+/* A product that wraps is no memory (docs/hyperlight.md, D21). */
 void *hlcalloc(size_t n, size_t size)
 {
     return n != 0 && size != 0 ? or_abort(calloc(n, size)) : NULL;

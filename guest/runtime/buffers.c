@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two buffers from the guest's side (record, section 3.4). The host empties both before a call
+ * The two buffers from the guest's side (docs/abi.md, Buffers). The host empties both before a call
  * and takes from the output buffer what it was given at an exit, so the guest keeps its own account
  * of what lies there.
  *

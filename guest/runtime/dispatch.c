@@ -192,7 +192,7 @@ struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what
     return made;
 }
 
-/* The first two texts are those of the record's section 11.2. */
+/* The first two texts are Hyperlight 0.1's. */
 _Noreturn static void wrong_number(const char *name, size_t called_with, size_t takes)
 {
     moteg_fail(MT_GUEST_CODE_WRONG_NUMBER_OF_PARAMETERS,

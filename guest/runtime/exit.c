@@ -9,7 +9,7 @@ uint64_t moteg_stack_min(void)
     return mt_peb.stack_min;
 }
 
-/* The in-process host's function has the Win64 convention (record, section 4.6). */
+/* The in-process host's function has the Win64 convention, as in Hyperlight 0.1. */
 typedef __attribute__((ms_abi)) void (*outb_function)(void *context, uint16_t port, uint8_t byte);
 
 static bool runs_in_process(void)

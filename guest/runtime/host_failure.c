@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host says in its exception region (record, section 5.7): a length, and JSON. */
+/* What the host says in its exception region (docs/abi.md, Errors and aborts): length and JSON. */
 #include "abi/memory_map.h"
 #include "guest/runtime/runtime.h"
 

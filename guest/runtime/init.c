@@ -45,7 +45,7 @@ void mt_run(const struct mt_peb *peb, uint64_t seed, uint64_t page_bytes, uint64
     (void)page_bytes;
     read_peb(peb);
     mt_records_init(max_log_level);
-    /* As the record has it (section 6.1): numbers differ from sandbox to sandbox. */
+    /* As in Hyperlight 0.1: numbers differ from sandbox to sandbox. */
     srand((unsigned)(seed >> 32));
     mt_heap_init((void *)(uintptr_t)mt_peb.heap, mt_peb.heap_bytes, seed);
     mt_thread_init();

@@ -80,7 +80,7 @@ void mt_dispatch(void);
 /* Run fn so that moteg_fail() in it returns here. */
 void mt_run_catching(void (*fn)(void *), void *context);
 
-/* The schema's word for a type, as the record's texts have it: "Int", "String", ... */
+/* The schema's word for a type, as Hyperlight 0.1's texts have it: "Int", "String", ... */
 const char *mt_type_word(enum mt_wire_type type);
 moteg_value mt_value_from_wire(const struct mt_wire_value *value);
 /* Texts are checked to be UTF-8: moteg_fail()s, naming what. */

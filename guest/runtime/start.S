@@ -3,7 +3,7 @@
 #include "guest/runtime/start.h"
 
 /*
- * Entry (record, section 6.1): RCX = PEB, RDX = seed, R8 = page size, R9 = log level; RSP as after
+ * Entry (docs/abi.md, Entry): RCX = PEB, RDX = seed, R8 = page size, R9 = log level; RSP as after
  * a call. Compiled code finds the stack protector's canary at %fs:0x28 and its own address at
  * %fs:0, as on Linux, so FS must be set before any C runs. In the in-process modes FS belongs to
  * the host's C library, which has a canary there.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest of the Hyperlight 0.1 ABI, without the SDK: no note, so that its functions are known only
- * when it runs; Win64 entry; a dispatch pointer in the PEB; `out` of its own; `hlt` when done. What
- * it does is the record's sections 5.3 to 6.2, by the sections' numbers.
+ * when it runs; Win64 entry; a dispatch pointer in the PEB; `out` of its own; `hlt` when done.
+ * docs/abi.md says what it has to do.
  */
 #include "abi/codes.h"
 #include "abi/memory_map.h"
@@ -21,7 +21,7 @@ typedef void (*function)(void);
 
 #define FRAME_BYTES 16384
 
-/* ---- Reaching the host (5.3) ---- */
+/* ---- Reaching the host ---- */
 
 static void out(uint16_t port, uint8_t byte)
 {
@@ -99,7 +99,7 @@ static void push_result(const struct mt_wire_value *value)
     push(mt_wire_build_result(to, room, value));
 }
 
-/* ---- Errors (6.2) ---- */
+/* ---- Errors ---- */
 
 static size_t length_of(const char *text)
 {
@@ -153,7 +153,7 @@ static void add(void)
     push_result(&(struct mt_wire_value){.type = MT_WIRE_I32, .as.i32 = sum_of_parameters()});
 }
 
-/* Adds by calling the host's function of that name (5.5). */
+/* Adds by calling the host's function of that name. */
 static void host_add(void)
 {
     need(2, MT_WIRE_I32, MT_WIRE_I32);
@@ -241,7 +241,7 @@ static const struct {
     {"Abort", abort_guest},
 };
 
-/* ---- Dispatch (5.4) and entry (6.1) ---- */
+/* ---- Dispatch and entry ---- */
 
 static bool is_named(const char *name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions of Hyperlight 0.1's c_callbackguest (record, section 11.3), written to that
+ * The functions of Hyperlight 0.1's c_callbackguest (docs/guests.md), written to that
  * system's C API; and one that fetches a host's result of each type.
  */
 #include <hyperlight_guest.h>

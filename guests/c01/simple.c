@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions of Hyperlight 0.1's c_simpleguest (record, section 11.3), written to that system's
+ * The functions of Hyperlight 0.1's c_simpleguest (docs/guests.md), written to that system's
  * C API as a stranger's guest would be; mote-cc makes a guest of the mote ABI of it.
  */
 #include <hyperlight_guest.h>

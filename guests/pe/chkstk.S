@@ -2,7 +2,7 @@
 /*
  * What compilers for Windows call before a function takes more than a page of stack: __chkstk of
  * MSVC and clang, ___chkstk_ms of GCC. RAX is the bytes wanted; every register is kept. There is no
- * stack to grow: a guest that has not enough aborts with StackOverflow (record, section 6.3).
+ * stack to grow: a guest that has not enough aborts with StackOverflow (docs/guests.md, PE files).
  */
 #define PEB_RUN_MODE 0x50  /* of struct mt_peb */
 #define PEB_STACK_MIN 0x98 /* of struct mt_peb */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The functions of Hyperlight 0.1's callbackguest, by the same names and with the same behaviour
- * (record, section 11.3), on mote's SDK: guests that call back into the host.
+ * (docs/guests.md), on mote's SDK: guests that call back into the host.
  */
 #include <mote_guest/moteg.h>
 
@@ -42,7 +42,7 @@ MOTEG_FUNCTION(void, GuestMethod4)
     HostMethod4("Hello from GuestFunction4");
 }
 
-/* level counts as the record's hl_Level: 0 nothing, 1 error, ... 5 trace. */
+/* level counts as Hyperlight 0.1's hl_Level: 0 nothing, 1 error, ... 5 trace. */
 MOTEG_FUNCTION(void, LogMessage, (str, text), (str, source), (i32, level))
 {
     static const moteg_log_level levels[] = {MOTEG_LOG_ERROR, MOTEG_LOG_WARNING,

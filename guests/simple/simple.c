@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The functions of Hyperlight 0.1's simpleguest, by the same names and with the same behaviour
- * (record, section 11.3), on mote's SDK. The tests of the record run on it; guests/rust01 has the
+ * (docs/guests.md), on mote's SDK. The tests of the record run on it; guests/rust01 has the
  * same ones on the 0.1 ABI.
  */
 #include <mote_guest/moteg.h>
@@ -175,7 +175,7 @@ MOTEG_FUNCTION(i32, PrintElevenArgs, (str, a), (i32, b), (i64, c), (str, d), (st
                      a, b, c, d, e, word(f), word(g), h, i, j, (double)k));
 }
 
-/* level counts as the record's hl_Level: 0 nothing, 1 error, ... 5 trace. */
+/* level counts as Hyperlight 0.1's hl_Level: 0 nothing, 1 error, ... 5 trace. */
 MOTEG_FUNCTION(void, LogMessage, (str, text), (i32, level))
 {
     static const moteg_log_level levels[] = {MOTEG_LOG_ERROR, MOTEG_LOG_WARNING,

@@ -95,7 +95,7 @@ static void test_lossy_copy_is_always_utf8(void **state)
     assert_string_equal(out, "ab");
 }
 
-/* As Hyperlight 0.1 spells them (record, section 5.2). */
+/* As Hyperlight 0.1 spells them (docs/errors.md). */
 static void test_guest_codes_have_the_records_names(void **state)
 {
     (void)state;

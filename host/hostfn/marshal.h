@@ -14,7 +14,7 @@ mote_status mt_value_to_wire(const mote_value *value, bool is_result, const char
 
 mote_value mt_value_from_wire(const struct mt_wire_value *value);
 
-/* The name that a type has in the record's texts: "Int", "String", ... */
+/* The name that a type has in Hyperlight 0.1's texts: "Int", "String", ... */
 const char *mt_record_type_name(mote_type type);
 
 #endif

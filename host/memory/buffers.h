@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The input and output buffers: stacks of messages (record, section 3.4).
+ * The input and output buffers: stacks of messages (docs/abi.md, Buffers).
  *
  *   offset 0   u64 SP: offset of the first free byte; 8 when empty
  *   offset 8   element 0: size-prefixed message, padded to 8 bytes, then u64: offset of its start

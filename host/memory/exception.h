@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host exception region (record, sections 1.6 and 5.7): an i32 length, 0 for none, and JSON of
- * that many bytes. It tells a guest how the host call failed that it tried (MT_PORT_TRY_CALL). The
- * guest cannot write it.
+ * The host exception region (docs/abi.md, Errors and aborts): an i32 length, 0 for none, and JSON
+ * of that many bytes. It tells a guest how the host call failed that it tried (MT_PORT_TRY_CALL).
+ * The guest cannot write it.
  */
 #ifndef MOTE_HOST_MEMORY_EXCEPTION_H
 #define MOTE_HOST_MEMORY_EXCEPTION_H

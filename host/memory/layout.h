@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where everything lies in a sandbox's memory: the record's regions in the record's order (section
- * 1.2), for any sizes, by checked arithmetic.
+ * Where everything lies in a sandbox's memory: Hyperlight 0.1's regions in its order
+ * (docs/memory.md), for any sizes, by checked arithmetic.
  */
 #ifndef MOTE_HOST_MEMORY_LAYOUT_H
 #define MOTE_HOST_MEMORY_LAYOUT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layout: the record's order, exact table area, caps, large pages. */
+/* The layout: Hyperlight 0.1's order, exact table area, caps, large pages. */
 #include "abi/memory_map.h"
 #include "host/base/limits.h"
 #include "host/memory/layout.h"
@@ -39,8 +39,8 @@ static const struct mt_sizes defaults = {
     .heap = 0x20000,
 };
 
-/* The record's worked example (section 1.3), less what its page-table area is larger than needed:
- * all later regions keep their distances. */
+/* Hyperlight 0.1's default layout, less what its page-table area is larger than needed: all later
+ * regions keep their distances. */
 static void test_default_layout_is_the_records(void **state)
 {
     (void)state;

@@ -129,7 +129,7 @@ static mote_status no_such_function(const struct mt_image *image, const char *na
 
 /* ---- Arguments ---- */
 
-/* The texts are the record's (section 11.2), in the guest's place. */
+/* The texts are Hyperlight 0.1's, in the guest's place. */
 static mote_status guest_says(const mote_function *function, uint64_t code, const char *message,
                               mote_error *err)
 {

@@ -104,7 +104,7 @@ static void end(const char *name)
     free(made_text);
 }
 
-/* ---- A sandbox with the record's worked layout (section 1.3) ---- */
+/* ---- A sandbox with Hyperlight 0.1's default layout ---- */
 
 #define RX (MOTE_RIGHT_READ | MOTE_RIGHT_EXECUTE)
 #define RW (MOTE_RIGHT_READ | MOTE_RIGHT_WRITE)

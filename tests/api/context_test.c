@@ -182,7 +182,7 @@ static void test_a_single_use_context_may_call_often(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
-/* Time-outs of a single-use sandbox say so (the record's defect 13). */
+/* Time-outs of a single-use sandbox say so (docs/hyperlight.md, D13). */
 static void test_a_single_use_time_out_is_a_time_out(void **state)
 {
     (void)state;

@@ -54,7 +54,7 @@ static void test_pop_goes_back_one_step_at_a_time(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
-/* The record's defect 14: this lost the only snapshot. */
+/* docs/hyperlight.md, D14: this lost the only snapshot. */
 static void test_pop_of_the_base_changes_nothing(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The integration tests of Hyperlight 0.1, `integration_test.rs` (record, section 11.2), each by
+ * The integration tests of Hyperlight 0.1, `integration_test.rs` (README.md), each by
  * its name: one call in a single-use sandbox.
  */
 #include "tests/record/record.h"

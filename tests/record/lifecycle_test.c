@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The unit tests of Hyperlight 0.1 that need a virtual CPU (record, section 11.1), from sandbox/,
+ * The unit tests of Hyperlight 0.1 that need a virtual CPU (README.md), from sandbox/,
  * func/ and hypervisor/: README.md beside this file says which is which.
  */
 #include "tests/record/record.h"
@@ -376,7 +376,7 @@ static void test_a_guest_without_a_library_is_initialised(void **state)
     close_guest(sandbox);
 }
 
-/* ---- What the 0.1 host looked for itself, in vain (record, section 1.7) ---- */
+/* ---- What the 0.1 host looked for itself, in vain ---- */
 
 #define SMASH MOTE_BUILD_DIR "/tests/guests/smash.elf"
 
@@ -415,7 +415,7 @@ static void test_each_sandbox_has_a_canary_of_its_own(void **state)
     assert_true(canaries[0] != 0 && canaries[0] != canaries[1]);
 }
 
-/* ---- What its guest library left open (record, section 14) ---- */
+/* ---- What its guest library left open ---- */
 
 static void test_a_fallback_may_be_left_out(void **state)
 {
@@ -432,7 +432,7 @@ static void test_a_fallback_may_be_left_out(void **state)
     close_guest(sandbox);
 }
 
-/* ---- What the 0.1 host changed in the process (record, section 7.7) ---- */
+/* ---- What the 0.1 host changed in the process ---- */
 
 static struct sigaction at_start[NSIG + 1];
 

@@ -11,7 +11,7 @@
 #define PATIENCE_US (60u * 1000 * 1000)
 #define MAX_THREADS 128
 
-/* ---- The host functions that the guests expect (record, section 11.3) ---- */
+/* ---- The host functions that the guests expect (docs/guests.md) ---- */
 
 static void copy_view(char *to, size_t room, const mote_str_view *view)
 {

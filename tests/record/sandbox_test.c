@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tests of a sandbox for many uses, `sandbox_host_tests.rs` (record, section 11.2), each by its
+ * The tests of a sandbox for many uses, `sandbox_host_tests.rs` (README.md), each by its
  * name. only_one_sandbox_instance_with_loadlib has no counterpart: it is about LoadLibrary.
  */
 #include "tests/record/record.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The unit tests of Hyperlight 0.1 on the life of a sandbox (record, section 11.1: sandbox/,
+ * The unit tests of Hyperlight 0.1 on the life of a sandbox (README.md: sandbox/,
  * sandbox_state/, func/), where a script stands in the guest's place: its one number lies on its
  * heap.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The unit tests of Hyperlight 0.1 that need no hypervisor (record, section 11.1:
+ * The unit tests of Hyperlight 0.1 that need no hypervisor (README.md:
  * sandbox/config.rs, mem/mgr.rs, sandbox/uninitialized.rs), on the script driver.
  */
 #include "tests/script/fixture.h"
@@ -184,7 +184,7 @@ static void test_new_sandbox_of_a_good_and_of_a_bad_guest(void **state)
     assert_null(image);
 }
 
-/* max_memory_sandbox (section 11.2): 1 GiB of input leaves no room for the rest. */
+/* max_memory_sandbox: 1 GiB of input leaves no room for the rest. */
 static void test_max_memory_sandbox(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many threads and many sandboxes (record, section 11.1: call_ctx.rs, hypervisor_handler.rs), with
+ * Many threads and many sandboxes (README.md: call_ctx.rs, hypervisor_handler.rs), with
  * right answers also under ThreadSanitizer.
  */
 #include "tests/record/record.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the record's test guests (section 11.3) have beyond the tests in tests/record, twice: with
+ * What Hyperlight 0.1's test guests have beyond the tests in tests/record, twice: with
  * RECORD_IS_RUST, guests that nobody made for mote, built on Hyperlight 0.1's own library and run
- * unchanged; without, the same on mote's SDK. The exact texts are the record's (section 11.2).
+ * unchanged; without, the same on mote's SDK. The exact texts are Hyperlight 0.1's.
  */
 #include "tests/record/record.h"
 
@@ -72,7 +72,8 @@ static void test_wrong_calls_get_the_records_texts(void **state)
     close_guest(sandbox);
 }
 
-/* The 0.1 host gave the string out as it came (record, defect 25). A guest of mote's is not asked.
+/* The 0.1 host gave the string out as it came (docs/hyperlight.md, D25). A guest of mote's is not
+ * asked.
  */
 static void test_a_result_of_another_type_is_refused(void **state)
 {
@@ -87,7 +88,8 @@ static void test_a_result_of_another_type_is_refused(void **state)
     close_guest(sandbox);
 }
 
-/* The guest library cuts a long error by characters, and copies its old length (record, defect 20).
+/* The guest library cuts a long error by characters, and copies its old length (docs/hyperlight.md,
+ * D20).
  */
 static void test_an_error_that_overflows_its_buffer_is_read_within_it(void **state)
 {
@@ -106,7 +108,7 @@ static void test_an_error_that_overflows_its_buffer_is_read_within_it(void **sta
     close_guest(sandbox);
 }
 
-/* Its printf() leaves each result of HostPrint where it lies (record, defect 22). */
+/* Its printf() leaves each result of HostPrint where it lies (docs/hyperlight.md, D22). */
 static void test_printf_does_not_fill_the_input_buffer(void **state)
 {
     (void)state;

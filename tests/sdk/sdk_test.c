@@ -422,7 +422,7 @@ static void test_a_record_names_the_line_that_made_it(void **state)
 
 /* ---- Errors and aborts ---- */
 
-/* The record's guest cut by characters and copied what it had not cut (defect 20). */
+/* Hyperlight 0.1's guest cut by characters and copied what it had not cut (D20). */
 static void test_a_long_error_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -447,7 +447,7 @@ static void test_a_long_error_is_cut_between_characters(void **state)
     }
 }
 
-/* The record's abort had no bound (defect 20). */
+/* Hyperlight 0.1's abort had no bound (D20). */
 static void test_a_long_abort_text_stays_in_its_buffer(void **state)
 {
     (void)state;

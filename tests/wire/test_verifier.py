@@ -43,7 +43,7 @@ def changed(rng, data):
 
 
 def is_cleared(kind, data):
-    """A cleared GuestError is one by 0.1's rule alone (record, section 5.1)."""
+    """A cleared GuestError is one by 0.1's rule alone (docs/abi.md, Messages)."""
     return kind == "error" and data[:8] == bytes(8)
 
 

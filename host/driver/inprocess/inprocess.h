@@ -7,7 +7,7 @@
  * - Guest memory lies at the guest's own addresses, so one sandbox of a process has it at a time.
  * - A fault is the process's own: no handler is installed, the debugger or the kernel has it.
  * - Nothing stops a guest that runs. A kick is noticed at its next exit.
- * - A guest reaches the host by the function in its PEB (record, section 4.6). One of 0.1 ends its
+ * - A guest reaches the host by the function in its PEB (docs/drivers.md). One of 0.1 ends its
  *   entry and its calls by returning; one that uses `out` or `hlt` itself gets SIGSEGV for it.
  */
 #ifndef MOTE_HOST_DRIVER_INPROCESS_INPROCESS_H

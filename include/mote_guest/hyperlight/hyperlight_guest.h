@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of Hyperlight 0.1's C API (record, section 6.8), for guests that were written to it:
+ * The names of Hyperlight 0.1's C API (docs/guests.md), for guests that were written to it:
  * mote-cc finds this header by its old name, and makes guests of the mote ABI of them. What was
  * wrong there is not repeated: getters and results exist for every type, a host call without
  * parameters needs no pointer, and a failed host call is not swallowed, but ends the call.
@@ -52,7 +52,7 @@ typedef enum hl_ReturnType {
     hl_ReturnType_VecBytes = 9
 } hl_ReturnType;
 
-/** Codes of errors and aborts, with the record's spelling. */
+/** Codes of errors and aborts, as Hyperlight 0.1 spells them. */
 typedef enum hl_ErrorCode {
     hl_ErrorCode_NoError = 0,
     hl_ErrorCode_UnsupportedParameterType = 2,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The printf() family by the names that Hyperlight 0.1's C guests know (record, section 6.7). */
+/* The printf() family by the names that Hyperlight 0.1's C guests know (docs/guests.md). */
 #ifndef MOTE_GUEST_HYPERLIGHT_PRINTF_H
 #define MOTE_GUEST_HYPERLIGHT_PRINTF_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest of the 0.1 ABI that looks at its run mode, as that system's own guest library does: in
- * the host's process its entry and its dispatch function return (record, section 4.6). Every
+ * the host's process its entry and its dispatch function return (docs/drivers.md). Every
  * function that it is asked for counts the calls.
  */
 #include "abi/peb.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The functions of Hyperlight 0.1's callbackguest, by the same names and with the same behaviour
-//! (record, section 11.3): guests that call back into the host.
+//! (docs/guests.md): guests that call back into the host.
 #![no_std]
 #![no_main]
 

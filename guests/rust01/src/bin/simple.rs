@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The functions of Hyperlight 0.1's simpleguest, by the same names and with the same behaviour
-//! (record, section 11.3). guests/simple has them on mote's SDK.
+//! (docs/guests.md). guests/simple has them on mote's SDK.
 #![no_std]
 #![no_main]
 
