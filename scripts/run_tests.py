@@ -309,7 +309,7 @@ def show_skips(results, allowed, has_hardware):
     if hardware:
         others = len(skips) - hardware
         rest = f"{others} were skipped for other reasons" if others else "all others ran"
-        print(f"{hardware} tests needed hardware virtualisation (/dev/kvm), which is not to be had here; {rest}")
+        print(f"{hardware} tests needed hardware virtualisation (/dev/kvm), which is not available here; {rest}")
     return unexpected
 
 
