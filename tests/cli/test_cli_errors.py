@@ -264,7 +264,7 @@ def test_arguments_that_do_not_fit_the_chosen_input_are_a_usage_error():
 def test_sizes_that_do_not_fit_together_are_told():
     done = call("Nothing", "--heap", "1G", "--output", "1G")
     assert done.status in (2, 3)
-    assert "cap" in done.text()
+    assert "max_memory_bytes" in done.text()
 
 
 def test_only_faults_name_a_vector():

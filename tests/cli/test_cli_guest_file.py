@@ -243,7 +243,7 @@ def test_inspect_in_json_says_the_same():
 def test_inspect_of_sizes_that_do_not_fit():
     done = mote("inspect", HELLO, "--heap", "1G", "--json")
     assert done.status in (2, 3)
-    assert "cap" in done.json()["text"]
+    assert "max_memory_bytes" in done.json()["text"]
 
 
 def test_inspect_checks_its_words_first():
