@@ -159,7 +159,7 @@ mote_status mt_layout_init(struct mt_layout *layout, const struct mt_image *imag
         if (!place_all(&made, wanted, image->alignment, n_table_pages))
             return mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
                            "image of %" PRIu64 " bytes and its sandbox's memory are over "
-                           "max_memory_bytes, which is %" PRIu64,
+                           "the cap of %" PRIu64 " bytes (max_memory_bytes)",
                            image->memory_bytes, cap_of(sizes));
         uint64_t needed = n_table_pages_needed(&made);
         if (needed <= n_table_pages)
