@@ -100,6 +100,28 @@ static void test_a_frame_outside_of_it_is_not(void **state)
     assert_died("exception frame outside the monitor's stack at");
 }
 
+/* The first 32 vectors are the CPU's exceptions; what lies past them has no error code. */
+static void test_error_codes_come_with_the_exceptions_that_have_one(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned vector;
+        bool has_error_code;
+    } vectors[] = {{6, false},  {7, false},  {8, true},   {9, false},  {10, true},  {13, true},
+                   {15, false}, {16, false}, {17, true},  {18, false}, {21, true},  {28, false},
+                   {29, true},  {30, true},  {31, false}, {32, false}, {40, false}, {255, false}};
+    for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        set_exception(vectors[i].vector, PRIVATE_START + 64);
+        host.memory[8] = 0x1234;
+        set_frame(PRIVATE_START + (vectors[i].has_error_code ? 72 : 64), USER_CODE);
+        struct mt_exit exit = read_exit();
+        assert_int_equal(exit.kind, MT_EXIT_FAULT);
+        assert_int_equal(exit.fault.vector, vectors[i].vector);
+        assert_int_equal(exit.fault.error_code, vectors[i].has_error_code ? 0x1234 : 0);
+        assert_int_equal(exit.fault.rip, RIP);
+    }
+}
+
 static void test_special_registers_that_cannot_be_read(void **state)
 {
     (void)state;
@@ -183,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_frame_on_the_monitors_stack_is_read),
         cmocka_unit_test(test_a_frame_outside_of_it_is_not),
+        cmocka_unit_test(test_error_codes_come_with_the_exceptions_that_have_one),
         cmocka_unit_test(test_special_registers_that_cannot_be_read),
         cmocka_unit_test(test_an_exception_in_the_monitor_itself),
         cmocka_unit_test(test_a_port_of_the_guest_is_none),

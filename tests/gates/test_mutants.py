@@ -217,6 +217,38 @@ def test_a_test_that_others_ended_is_no_verdict(tmp_path):
             run(f"kill -{signal} $$")
 
 
+def test_a_test_that_fails_with_nothing_broken_kills_no_mutant(monkeypatch, tmp_path):
+    """One of another folder, that loads what was not built: it is no verdict on the check."""
+    workshop, (mutant, *_) = mutants.Workshop(tmp_path), found()
+    source = tmp_path / "source/x.c"
+    source.parent.mkdir()
+    source.write_text(CODE)
+    workshop.targets = ["api_broken_test", "api_test", "api_without_guest_test", "script_x_test"]
+    made = []
+
+    def make(targets):
+        made.extend(targets)
+        return True
+
+    def run(test, _):
+        is_broken = source.read_text() != CODE
+        guests = test != "api_without_guest_test" or "all" in made
+        return guests and test != "api_broken_test" and not (is_broken and test == killer), 0.1
+
+    monkeypatch.setattr(workshop, "make", make)
+    monkeypatch.setattr(workshop, "run", run)
+    for killer, others, killed_by in [
+        ("script_x_test", False, "script_x_test"),
+        ("api_test", False, None),
+        ("none", True, None),
+        ("api_test", True, "api_test"),
+        ("api_without_guest_test", True, "api_without_guest_test"),
+    ]:
+        assert workshop.attempt(mutant, [], others) == killed_by
+        assert source.read_text() == CODE
+    assert made.count("all") == 1
+
+
 def test_what_there_was_no_time_for_is_told(capsys):
     outcome = mutants.Outcome(killed=len(found()) - 3, left_out=3)
     assert mutants.report(outcome, {}, found()) == 0
