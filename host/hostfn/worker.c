@@ -255,11 +255,9 @@ static enum event receive(struct mt_worker *worker, struct seccomp_notif *report
 static enum event take_wait(struct mt_worker *worker, uint64_t id, unsigned step)
 {
     worker->n_system_calls++;
-    if (step != IDLE)
-        return answer(worker, id, 0, 0);
     worker->parked_id = id;
     worker->is_parked = true;
-    return IS_DONE;
+    return step == IDLE ? IS_DONE : answer_parked(worker);
 }
 
 static enum event judge(struct mt_worker *worker, const struct seccomp_notif *report,
