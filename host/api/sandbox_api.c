@@ -59,7 +59,7 @@ mote_status mote_open(const char *path, const mote_config *config, mote_sandbox 
                       mote_error *err)
 {
     mote_image *image;
-    mote_sandbox *sandbox;
+    mote_sandbox *sandbox = NULL;
     if (path == NULL || out == NULL)
         return mt_fail(err, MOTE_E_ARGUMENT, "path or out is NULL");
     mote_status status = mote_image_open(path, NULL, &image, err);
