@@ -31,7 +31,8 @@ DETAIL_LINES = 60
 # threads cannot follow the process driver's children.
 EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
                 "hostile_oddities_test", "hostile_concurrency_test", "hostile_fork_test",
-                "hostile_host_functions_test", "hostile_leaks_test", "hostile_restore_test",
+                "hostile_host_functions_test", "hostile_leaks_test", "hostile_model_test",
+                "hostile_restore_test",
                 "inject_test", "record_*_c_test",
                 "record_*_rust_test"]  # fmt: skip
 OTHER_DRIVERS = ["process"]
@@ -44,7 +45,8 @@ CONFINED = [
       "process_differences_test", "process_lives_test", "process_stub_test",
       "process_tracking_test", "process_waits_test", "api_call_test", "api_snapshot_test",
       "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
-      "hostile_test", "hostile_concurrency_test", "hostile_restore_test", "inject_test"]),
+      "hostile_test", "hostile_concurrency_test", "hostile_model_test", "hostile_restore_test",
+      "inject_test"]),
     ("container", "support/in_container", [""],
      ["api_call_test", "api_snapshot_test", "api_restore_cost_test", "api_cpu_limit_test",
       "api_threads_test"]),
@@ -59,7 +61,8 @@ LANES_OF_DRIVERS = ["", "asan"]
 # What a sanitizer of threads can say nothing about: one thread runs it, and what it tries of threads
 # others try too. It would take as long again as all the rest.
 ONE_THREAD = ["image_*", "guest_*", "wire_*", "prove_*", "*_rust_test", "api_rust01_test", "bench_*",
-              "hostile_images_test", "hostile_leaks_test", "hostile_oddities_test", "inject_test",
+              "hostile_images_test", "hostile_leaks_test", "hostile_model_test",
+              "hostile_oddities_test", "inject_test",
               "record_sandbox_c_test"]  # fmt: skip
 # What sees reads of memory that was never written, which AddressSanitizer does not.
 VALGRIND = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
