@@ -80,7 +80,7 @@ static size_t count_entries(const char *path)
 static size_t count_threads(size_t wanted)
 {
     size_t n = count_entries("/proc/self/task");
-    for (int i = 0; i < 1000 && n != wanted; i++) {
+    for (int i = 0; i < 20000 && n != wanted; i++) {
         usleep(1000);
         n = count_entries("/proc/self/task");
     }
@@ -554,7 +554,7 @@ static void test_a_signal_breaks_no_wait_and_no_job_off(void **state)
         sigaction(SIGTRAP, &action, i == 0 ? &before : NULL);
         atomic_store(&n_handled, 0);
         assert_int_equal(syscall(SYS_tgkill, getpid(), id, SIGTRAP), 0);
-        for (int k = 0; i % 4 < 2 && k < 1000 && atomic_load(&n_handled) == 0; k++)
+        for (int k = 0; i % 4 < 2 && k < 20000 && atomic_load(&n_handled) == 0; k++)
             usleep(1000);
         assert_false(run(worker, &nothing, add_one, &n).is_refused);
         assert_int_equal(n, 1);

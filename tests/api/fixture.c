@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PATIENCE_US 60000000u
+
 mote_error last_error;
 
 const char *test_driver(void)
@@ -131,6 +133,12 @@ mote_sandbox *open_with_function(const char *path, const mote_config *config,
     return sandbox;
 }
 
+void limit_spinning(mote_config *config)
+{
+    config->init_limit_us = config->time_limit_us = PATIENCE_US;
+    config->cpu_limit_us = 100000;
+}
+
 mote_sandbox *open_hello_with_host(const mote_config *config)
 {
     static const struct {
@@ -159,6 +167,30 @@ mote_sandbox *open_hello_with_host(const mote_config *config)
 mote_status call_void(mote_sandbox *sandbox, const char *function)
 {
     return mote_call(sandbox, function, NULL, 0, MOTE_TYPE_ANY, NULL, &last_error);
+}
+
+static void *cancel_until_it_ends(void *sandbox)
+{
+    const mote_sandbox_state before = mote_sandbox_state_get(sandbox);
+    do {
+        usleep(10000);
+        assert_int_equal(mote_sandbox_cancel(sandbox), MOTE_OK);
+    } while (mote_sandbox_state_get(sandbox) == before);
+    return NULL;
+}
+
+pthread_t cancel_soon(mote_sandbox *sandbox)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_until_it_ends, sandbox), 0);
+    return thread;
+}
+
+void wait_until_busy(mote_sandbox *sandbox)
+{
+    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+    while (mote_sandbox_stats_get(sandbox, &stats, NULL) != MOTE_E_BUSY)
+        usleep(100);
 }
 
 void assert_echoes(mote_sandbox *sandbox)

@@ -5,6 +5,7 @@
 
 #include <mote/mote.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,10 @@ const char *test_driver(void);
 /* A configuration, or the default one for NULL, with the tests' driver. It is the calling thread's
  * until its next call of this function. */
 const mote_config *for_test(const mote_config *config);
+
+/* Let a guest that spins end soon, and all others in time, however busy the machine is: the limit
+ * is one of processor time. */
+void limit_spinning(mote_config *config);
 
 /* Whether the tests' driver works here; why not is printed. */
 bool has_driver(void);
@@ -68,6 +73,12 @@ mote_status answer_slowly(void *context, const mote_value *args, size_t n_args, 
 
 /* Call a function without arguments and drop its result. */
 mote_status call_void(mote_sandbox *sandbox, const char *function);
+
+/* From a thread of its own, cancel what runs in a sandbox, again and again until that has left it
+ * in another state: a cancel before the call is nothing, and a thread may get its turn late. */
+pthread_t cancel_soon(mote_sandbox *sandbox);
+/* Wait until what another thread calls is in the sandbox. */
+void wait_until_busy(mote_sandbox *sandbox);
 
 /* The witness that a sandbox is right. */
 void assert_echoes(mote_sandbox *sandbox);

@@ -58,7 +58,7 @@ static void test_calls_are_counted_by_outcome(void **state)
     NEEDS_DRIVER();
     mote_config config;
     mote_metrics *metrics = make_metrics(&config);
-    config.time_limit_us = 200000;
+    limit_spinning(&config);
     mote_sandbox *sandbox = open_hello_with_host(&config);
     assert_ok(call_void(sandbox, "Nothing"));
     assert_ok(call_void(sandbox, "HostNothing"));
@@ -151,23 +151,15 @@ static void test_metrics_outlive_their_owner_as_long_as_a_sandbox_counts(void **
     mote_sandbox_destroy(sandbox);
 }
 
-static void *cancel_soon(void *sandbox)
-{
-    usleep(20000);
-    assert_int_equal(mote_sandbox_cancel(sandbox), MOTE_OK);
-    return NULL;
-}
-
 static void test_a_cancelled_call_is_counted(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    pthread_t thread;
     mote_config config;
     mote_metrics *metrics = make_metrics(&config);
     config.time_limit_us = 60000000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, sandbox), 0);
+    pthread_t thread = cancel_soon(sandbox);
     assert_status(call_void(sandbox, "Spin"), MOTE_E_CANCELLED);
     pthread_join(thread, NULL);
     assert_value(metrics, "mote_cancelled_guest_executions_total", 1);

@@ -364,7 +364,7 @@ static void test_failures_while_the_guest_initialises(void **state)
     for (size_t i = 0; i < sizeof(startups) / sizeof(startups[0]); i++) {
         char path[256];
         mote_config config = MOTE_CONFIG_INIT;
-        config.init_limit_us = 200000;
+        config.init_limit_us = startups[i].status == MOTE_E_TIME_LIMIT ? 200000 : 60000000;
         mote_sandbox *sandbox = NULL;
         snprintf(path, sizeof(path), "%s/tests/guests/startup-%s.elf", MOTE_BUILD_DIR,
                  startups[i].image);

@@ -234,7 +234,7 @@ static void test_after_a_failed_call_that_resets_the_sandbox_is_ready(void **sta
     (void)state;
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 300000;
+    limit_spinning(&config);
     static const struct {
         const char *function;
         mote_status status;
@@ -283,21 +283,15 @@ static void test_a_poisoned_sandbox_can_be_restored(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
-static void *cancel_soon(void *sandbox)
-{
-    usleep(20000);
-    mote_sandbox_cancel(sandbox);
-    return NULL;
-}
-
 static void test_a_cancelled_sandbox_can_be_restored_and_used(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = open_keeper(NULL);
+    mote_config config = MOTE_CONFIG_INIT;
+    config.time_limit_us = 60000000;
+    mote_sandbox *sandbox = open_keeper(&config);
     for (int i = 0; i < 3; i++) {
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, sandbox), 0);
+        pthread_t thread = cancel_soon(sandbox);
         assert_status(call_void(sandbox, "Spin"), MOTE_E_CANCELLED);
         pthread_join(thread, NULL);
         assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));

@@ -86,7 +86,8 @@ static void take_slowly(void *context, const mote_log_record *record)
     (*n_records)++;
 }
 
-/* It hardly runs itself: all the time is the callback's. */
+/* It hardly runs itself: all the time is the callback's. On a busy machine the limit may pass
+ * before it logs at all. */
 static void test_a_guest_that_only_logs_ends_at_its_limit(void **state)
 {
     (void)state;
@@ -96,20 +97,15 @@ static void test_a_guest_that_only_logs_ends_at_its_limit(void **state)
     config.time_limit_us = 25 * RECORD_US;
     config.log = take_slowly;
     config.log_context = &n_records;
-    mote_sandbox *sandbox = open_sandbox(HOSTILE, &config);
-    assert_status(call_void(sandbox, "LogForever"), MOTE_E_TIME_LIMIT);
+    for (int i = 0; i < 100 && n_records == 0; i++) {
+        mote_sandbox *sandbox = open_sandbox(HOSTILE, &config);
+        assert_status(call_void(sandbox, "LogForever"), MOTE_E_TIME_LIMIT);
+        mote_sandbox_destroy(sandbox);
+    }
     assert_in_range(n_records, 1, 25 + 1);
-    mote_sandbox_destroy(sandbox);
 }
 
 /* ---- Cancel ---- */
-
-static void *cancel_soon(void *sandbox)
-{
-    usleep(10000);
-    assert_int_equal(mote_sandbox_cancel(sandbox), MOTE_OK);
-    return NULL;
-}
 
 static void test_a_cancel_from_another_thread_ends_the_call(void **state)
 {
@@ -119,8 +115,7 @@ static void test_a_cancel_from_another_thread_ends_the_call(void **state)
     /* No timer of the initialisation's is left that would end the run in the cancel's place. */
     config.init_limit_us = config.time_limit_us = 60000000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, sandbox), 0);
+    pthread_t thread = cancel_soon(sandbox);
     assert_status(call_void(sandbox, "Spin"), MOTE_E_CANCELLED);
     pthread_join(thread, NULL);
     assert_string_equal(last_error.limit.kind, "cancel");
@@ -137,10 +132,9 @@ static void test_a_cancel_ends_an_initialisation(void **state)
     config.init_limit_us = 60000000;
     mote_image *image = open_image(MOTE_BUILD_DIR "/tests/guests/startup-spin.elf");
     mote_sandbox *sandbox = NULL;
-    pthread_t thread;
     assert_ok(mote_sandbox_create(image, for_test(&config), &sandbox, &last_error));
     mote_image_unref(image);
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, sandbox), 0);
+    pthread_t thread = cancel_soon(sandbox);
     assert_status(mote_sandbox_init(sandbox, &last_error), MOTE_E_CANCELLED);
     pthread_join(thread, NULL);
     assert_string_equal(last_error.limit.phase, "init");
@@ -171,7 +165,8 @@ static void test_cancels_at_any_moment_hit_only_the_running_call(void **state)
     NEEDS_DRIVER();
     mote_sandbox *witness = open_sandbox(HELLO, NULL);
     size_t n_cancelled = 0;
-    for (int round = 0; round < 50; round++) {
+    /* On a busy machine few cancels come while there is a call. */
+    for (int round = 0; round < 50 || (n_cancelled == 0 && round < 5000); round++) {
         struct canceller canceller = {open_sandbox(HELLO, NULL), false};
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, cancel_often, &canceller), 0);
@@ -201,22 +196,23 @@ static void test_two_threads_at_once_are_refused(void **state)
     (void)state;
     NEEDS_DRIVER();
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 200000;
+    config.time_limit_us = 60000000;
     mote_sandbox *sandbox = open_sandbox(HELLO, &config);
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
     const mote_host_function function = {.name = "F", .fn = answer_7, .returns = MOTE_TYPE_I32};
     pthread_t thread;
     void *outcome;
     assert_int_equal(pthread_create(&thread, NULL, spin_in, sandbox), 0);
-    usleep(50000);
+    wait_until_busy(sandbox);
     assert_status(call_void(sandbox, "Nothing"), MOTE_E_BUSY);
     assert_status(mote_sandbox_init(sandbox, &last_error), MOTE_E_BUSY);
     assert_status(mote_sandbox_register(sandbox, &function, &last_error), MOTE_E_BUSY);
     assert_status(mote_sandbox_stats_get(sandbox, &stats, &last_error), MOTE_E_BUSY);
     assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_E_BUSY);
     assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+    pthread_join(cancel_soon(sandbox), NULL);
     pthread_join(thread, &outcome);
-    assert_int_equal((mote_status)(intptr_t)outcome, MOTE_E_TIME_LIMIT);
+    assert_int_equal((mote_status)(intptr_t)outcome, MOTE_E_CANCELLED);
     assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
 }
 

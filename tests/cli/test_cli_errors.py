@@ -9,6 +9,8 @@ import pytest
 from mote_cli import DRIVER, HELLO, call, mote, patched
 
 ADDRESS = re.compile("0x[0-9a-f]+")
+# Longer than any call that ends at its limit, on however busy a machine.
+ENDLESS_S = 30
 COMMON_KEYS = ["ok", "class", "status", "code", "text"]
 
 
@@ -202,20 +204,20 @@ def test_an_endless_loop_is_ended_with_limit_and_elapsed_time():
     answer = time_limit("Spin", "--time-limit", "200ms")
     limit = answer["limit"]
     assert (limit["kind"], limit["phase"], limit["limit_us"]) == ("wall", "call", 200000)
-    assert 200000 <= limit["elapsed_us"] < 1000000
+    assert 200000 <= limit["elapsed_us"] < ENDLESS_S * 1000000
     assert "200000" in answer["text"] and str(limit["elapsed_us"]) in answer["text"]
 
 
 def test_a_limit_on_processor_time_says_which_it_is():
     limit = time_limit("Spin", "--cpu-limit", "50ms", "--time-limit", "20s")["limit"]
     assert (limit["kind"], limit["phase"], limit["limit_us"]) == ("cpu", "call", 50000)
-    assert 50000 <= limit["elapsed_us"] < 1000000
+    assert 50000 <= limit["elapsed_us"] < ENDLESS_S * 1000000
 
 
 def test_a_limit_is_on_without_an_option():
     started = time.monotonic()
     assert call("Spin").status == 5
-    assert 1.0 <= time.monotonic() - started < 5.0
+    assert 1.0 <= time.monotonic() - started < ENDLESS_S
 
 
 @pytest.mark.parametrize("duration, limit_us", [("50", 50000), ("50ms", 50000), ("70000us", 70000), ("1s", 1000000)])

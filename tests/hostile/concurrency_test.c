@@ -35,14 +35,6 @@ static void *spin(void *sandbox)
     return (void *)(intptr_t)mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, NULL);
 }
 
-/* Whether a call that another thread makes has been let into the sandbox. */
-static void wait_until_busy(mote_sandbox *sandbox)
-{
-    mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
-    while (mote_sandbox_stats_get(sandbox, &stats, NULL) != MOTE_E_BUSY)
-        usleep(100);
-}
-
 /* ---- Everything, while a guest runs ---- */
 
 static mote_sandbox *start_spinning(pthread_t *thread)
@@ -209,10 +201,19 @@ static void cancel_in_handler(int number)
     atomic_fetch_add(&n_handled, 1);
 }
 
-static void *signal_soon(void *thread)
+struct signalled {
+    pthread_t thread;
+    atomic_bool is_over;
+};
+
+/* Before the call a cancel is nothing: the signal comes again until the call has ended. */
+static void *signal_soon(void *context)
 {
-    usleep(10000);
-    pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    struct signalled *signalled = context;
+    do {
+        usleep(10000);
+        pthread_kill(signalled->thread, SIGUSR1);
+    } while (!atomic_load(&signalled->is_over));
     return NULL;
 }
 
@@ -223,18 +224,19 @@ static void test_a_signal_handler_may_cancel(void **state)
     NEEDS_DRIVER();
     struct sigaction action = {.sa_handler = cancel_in_handler};
     struct sigaction before;
-    pthread_t self = pthread_self();
     handled_sandbox = open_keeper();
     sigaction(SIGUSR1, &action, &before);
     for (int i = 0; i < 20 / PART; i++) {
         pthread_t thread;
+        struct signalled signalled = {.thread = pthread_self()};
         int n_before = atomic_load(&n_handled);
-        assert_int_equal(pthread_create(&thread, NULL, signal_soon, &self), 0);
+        assert_int_equal(pthread_create(&thread, NULL, signal_soon, &signalled), 0);
         assert_status(
             mote_call_reset(handled_sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, &last_error),
             MOTE_E_CANCELLED);
+        assert_true(atomic_load(&n_handled) > n_before);
+        atomic_store(&signalled.is_over, true);
         pthread_join(thread, NULL);
-        assert_int_equal(atomic_load(&n_handled), n_before + 1);
     }
     sigaction(SIGUSR1, &before, NULL);
     mote_sandbox_destroy(handled_sandbox);
@@ -264,11 +266,14 @@ static void test_strays_of_the_signal_end_no_call(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 50000;
+    mote_config brief = MOTE_CONFIG_INIT;
+    mote_config patient = MOTE_CONFIG_INIT;
+    brief.time_limit_us = 50000;
+    patient.time_limit_us = PATIENCE_US;
     pthread_t self = pthread_self();
     pthread_t thread;
-    mote_sandbox *sandbox = open_sandbox(HELLO, &config);
+    mote_sandbox *limited = open_sandbox(HELLO, &brief);
+    mote_sandbox *sandbox = open_sandbox(HELLO, &patient);
     const int number = SIGRTMIN + MOTE_SIGNAL_ABOVE_SIGRTMIN;
     struct sigaction action = {.sa_handler = ignore};
     struct sigaction before;
@@ -278,7 +283,7 @@ static void test_strays_of_the_signal_end_no_call(void **state)
     uint64_t end_us = now_us() + 200000;
     while (now_us() < end_us)
         assert_ok(call_void(sandbox, "Nothing"));
-    assert_status(call_void(sandbox, "Spin"), MOTE_E_TIME_LIMIT);
+    assert_status(call_void(limited, "Spin"), MOTE_E_TIME_LIMIT);
     assert_true(last_error.limit.elapsed_us >= 50000);
     atomic_store(&is_stray_over, true);
     pthread_join(thread, NULL);
@@ -291,6 +296,7 @@ static void test_strays_of_the_signal_end_no_call(void **state)
         ;
     sigaction(number, &before, NULL);
     mote_sandbox_destroy(sandbox);
+    mote_sandbox_destroy(limited);
 }
 
 /* ---- Threads ---- */

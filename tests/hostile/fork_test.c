@@ -587,6 +587,15 @@ static bool give_up_rights(void)
            setrlimit(RLIMIT_FSIZE, &none) == 0;
 }
 
+/* The limit is for the guest that spins: on a busy machine another call may be late, too. */
+static mote_status reset_in_time(mote_sandbox *sandbox, const char *function, mote_error *err)
+{
+    mote_status status = MOTE_E_TIME_LIMIT;
+    for (int i = 0; i < 100 && status == MOTE_E_TIME_LIMIT; i++)
+        status = mote_call_reset(sandbox, function, NULL, 0, MOTE_TYPE_ANY, NULL, err);
+    return status;
+}
+
 /* A sandbox that was made before goes on: calls, limits, resets, snapshots, its end. */
 static int works_without_rights(void)
 {
@@ -601,9 +610,9 @@ static int works_without_rights(void)
     if (!give_up_rights())
         return 2;
     for (int i = 0; i < 20; i++)
-        if (mote_call_reset(sandbox, "Get", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_OK)
+        if (reset_in_time(sandbox, "Get", &err) != MOTE_OK)
             return 3;
-    if (mote_call_reset(sandbox, "Crash", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_E_GUEST_FAULT)
+    if (reset_in_time(sandbox, "Crash", &err) != MOTE_E_GUEST_FAULT)
         return 4;
     if (mote_call_reset(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, &err) != MOTE_E_TIME_LIMIT)
         return 5;

@@ -151,11 +151,13 @@ static void assert_echo(mote_sandbox *sandbox)
 static void commit(const struct misdeed *misdeed, mote_sandbox *witness)
 {
     mote_config config = MOTE_CONFIG_INIT;
-    /* Short where it is waited for, but not too short for Echo on an emulated host. */
-    if (misdeed->status == MOTE_E_TIME_LIMIT)
-        config.time_limit_us = 200000;
+    bool is_endless = misdeed->status == MOTE_E_TIME_LIMIT;
+    if (is_endless)
+        config.time_limit_us = 100000;
     mote_sandbox *sandbox = open_sandbox(HOSTILE, &config);
-    assert_echo(sandbox);
+    /* Which may last longer than that, on a slow or busy machine. */
+    if (!is_endless)
+        assert_echo(sandbox);
     memset(&last_error, 0, sizeof(last_error));
     mote_status status = mote_call(sandbox, misdeed->function, misdeed->args, misdeed->n_args,
                                    MOTE_TYPE_VOID, NULL, &last_error);

@@ -54,7 +54,7 @@ static mote_status leave_old_marks(void *context, mote_sandbox *sandbox, mote_er
 static mote_sandbox *open_marked(void)
 {
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = 100000;
+    limit_spinning(&config);
     mote_sandbox *sandbox = create_sandbox(SECRETS, &config);
     assert_ok(mote_sandbox_evolve(sandbox, leave_old_marks, NULL, &last_error));
     return sandbox;

@@ -473,10 +473,9 @@ static int loop_while_stopped(void)
     return last_error.limit.elapsed_us >= STOPPED_US ? 0 : 3;
 }
 
-static void test_a_host_that_was_stopped_ends_the_call_when_it_wakes(void **state)
+/* The child's exit status: 3 where it was not stopped in the middle of its call. */
+static int stop_in_a_call(void)
 {
-    (void)state;
-    NEEDS_KVM();
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -492,7 +491,18 @@ static void test_a_host_that_was_stopped_ends_the_call_when_it_wakes(void **stat
     kill(child, SIGCONT);
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFEXITED(how));
-    assert_int_equal(WEXITSTATUS(how), 0);
+    return WEXITSTATUS(how);
+}
+
+/* On a busy machine the stop may come before the call, or after it. */
+static void test_a_host_that_was_stopped_ends_the_call_when_it_wakes(void **state)
+{
+    (void)state;
+    NEEDS_KVM();
+    int outcome = 3;
+    for (int i = 0; i < 20 && outcome == 3; i++)
+        outcome = stop_in_a_call();
+    assert_int_equal(outcome, 0);
 }
 
 int main(void)

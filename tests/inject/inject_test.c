@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_LIMIT_US 200000u
-
 /* Whether sandboxes run their host functions on a worker. */
 static bool is_filtered;
 
@@ -55,7 +53,7 @@ static mote_status load(struct life *life)
 static mote_status create(struct life *life)
 {
     mote_config config = MOTE_CONFIG_INIT;
-    config.time_limit_us = SPIN_LIMIT_US;
+    limit_spinning(&config);
     config.metrics = life->metrics;
     config.filter_host_functions = is_filtered;
     return mote_sandbox_create(life->image, for_test(&config), &life->sandbox, &last_error);
@@ -206,7 +204,7 @@ static size_t count_threads(void)
 /* One that has been joined may be listed for another moment. */
 static void assert_threads(size_t wanted)
 {
-    for (int i = 0; i < 1000 && count_threads() != wanted; i++)
+    for (int i = 0; i < 20000 && count_threads() != wanted; i++)
         usleep(1000);
     assert_int_equal(count_threads(), wanted);
 }

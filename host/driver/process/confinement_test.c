@@ -186,7 +186,7 @@ static void test_the_waiting_call_is_refused_elsewhere(void **state)
                                    0x31, 0xF6, 0x31, 0xD2, 0x45, 0x31, 0xD2, 0x4D, 0x31, 0xC0,
                                    0x4D, 0x31, 0xC9, 0xB8, 202,  0,    0,    0,    0x0F, 0x05};
     load(&fixture, code, sizeof(code));
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     struct mt_exit exit = run_on(&fixture);
     assert_int_equal(exit.kind, MT_EXIT_REFUSED);
     assert_int_equal(exit.fault.rip, CODE + sizeof(code) - 2);
@@ -214,7 +214,7 @@ static void assert_refused_at_its_place(const struct call *call)
     memcpy(guest_bytes(&fixture, DATA), call->arguments, sizeof(call->arguments));
     memcpy(guest_bytes(&fixture, DATA + 0x30), &call->number, sizeof(call->number));
     memcpy(guest_bytes(&fixture, DATA + 0x38), &place, sizeof(place));
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     struct mt_exit exit = run_on(&fixture);
     if (exit.kind != MT_EXIT_REFUSED)
         fail_msg("call %llu, %llx, %llx, %llx: exit of kind %d, %s",
@@ -267,7 +267,7 @@ static void test_each_call_is_refused_with_another_number_or_argument(void **sta
 static void assert_nothing_but_a_fault(const uint8_t *code, size_t len_bytes)
 {
     load(&fixture, code, len_bytes);
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     struct mt_exit exit = run_on(&fixture);
     unload(&fixture);
     if (exit.kind != MT_EXIT_REFUSED && exit.kind != MT_EXIT_FAULT)

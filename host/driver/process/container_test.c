@@ -133,7 +133,7 @@ static int live(void)
         return 14;
     int child = f.machine->pid;
     unload(&f);
-    for (int i = 0; i < 2000 && kill(child, 0) == 0; i++)
+    for (int i = 0; i < 20000 && kill(child, 0) == 0; i++)
         usleep(1000);
     return kill(child, 0) == 0 ? 15 : 0;
 }

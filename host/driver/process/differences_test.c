@@ -20,7 +20,7 @@ static void test_cpuid_tells_of_the_hosts_processor(void **state)
     uint32_t seen;
     __cpuid_count(0, 0, eax, ebx, ecx, edx);
     load(&fixture, code, sizeof(code));
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
     memcpy(&seen, guest_bytes(&fixture, DATA), sizeof(seen));
     assert_int_equal(seen, ebx);
@@ -46,7 +46,7 @@ static void test_rdtsc_reads_the_hosts_clock(void **state)
                                    0xEE};
     uint64_t seen;
     load(&fixture, code, sizeof(code));
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     uint64_t before = read_clock();
     assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
     uint64_t after = read_clock();
@@ -65,7 +65,7 @@ static void test_calls_of_uprobes_do_nothing(void **state)
         /* mov $256 + low, %eax; syscall */
         const uint8_t code[] = {0xB8, low, 1, 0, 0, 0x0F, 0x05};
         load(&fixture, code, sizeof(code));
-        start(&fixture, CODE, 1000 * MS);
+        start(&fixture, CODE, 20000 * MS);
         struct mt_exit exit = run_on(&fixture);
         /* An older kernel has no such call: then it is refused as all others. */
         if (exit.kind != MT_EXIT_REFUSED) {
@@ -93,7 +93,7 @@ static enum mt_exit_kind touch(uint32_t address, bool is_write)
                             0,
                             0xEE};
     load(&fixture, code, sizeof(code));
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     struct mt_exit exit = run_on(&fixture);
     unload(&fixture);
     return exit.kind;

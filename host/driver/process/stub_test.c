@@ -128,7 +128,7 @@ static void test_forged_frames_are_read_within_their_bounds(void **state)
         memcpy(guest_bytes(&fixture, DATA), &target, sizeof(target));
         memcpy(guest_bytes(&fixture, DATA + 0x100), header, sizeof(header));
         memcpy(guest_bytes(&fixture, DATA + 0x140), &frame, sizeof(frame));
-        start(&fixture, CODE + 0x100, 2000 * MS);
+        start(&fixture, CODE + 0x100, 20000 * MS);
         struct mt_exit exit = run_once(&fixture);
         if (exit.kind != forgery->kind)
             fail_msg("forgery %zu: exit of kind %d, %s", i, (int)exit.kind, exit.died);
@@ -172,7 +172,7 @@ static void test_a_guest_that_lies_about_its_waiting_is_stopped(void **state)
     uint32_t after;
     load(&fixture, code, sizeof(code));
     mt_driver_process.spin(fixture.machine, 10 * MS);
-    start(&fixture, CODE, 1000 * MS);
+    start(&fixture, CODE, 20000 * MS);
     run_once(&fixture);
     assert_int_equal(mt_driver_process.quiesce(fixture.machine, &err), MOTE_OK);
     memcpy(&before, guest_bytes(&fixture, DATA), sizeof(before));
