@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,6 +337,74 @@ static void test_a_forked_child_releases_copies_only(void **state)
     unload(&fixture);
 }
 
+#define CANNOT 77 /* exit status: this host does not let us try */
+
+static int end_a_copy(struct fixture *f)
+{
+    int status;
+    pid_t copy = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+    if (copy == 0) {
+        mt_driver_process.destroy(f->machine, true);
+        mt_driver_process.unprepare(f->prepared);
+        _exit(getpid() != 1);
+    }
+    if (copy < 0 || waitpid(copy, &status, 0) != copy)
+        return CANNOT;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+/* As the first process of a namespace, which has another one inside. */
+static int live_on_when_a_copy_has_ended(void)
+{
+    const struct mt_registers registers = {.rip = CODE, .rsp = STACK_END};
+    static struct fixture f;
+    mote_error err = {0};
+    struct mt_exit exit = {0};
+    init_plan(&f, answers, sizeof(answers));
+    if (mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err) != MOTE_OK ||
+        make(&f, &err) != MOTE_OK)
+        return 3;
+    mt_driver_process.enter(f.machine, &registers);
+    for (int i = 0; i < 2; i++) {
+        int failure = i == 1 ? end_a_copy(&f) : 0;
+        if (failure != 0)
+            return failure;
+        if (mt_driver_process.begin(f.machine, mt_clock_ns() + 5000 * MS, &err) != MOTE_OK ||
+            mt_driver_process.run(f.machine, &exit, &err) != MOTE_OK || exit.kind != MT_EXIT_PORT)
+            return 4;
+    }
+    return 0;
+}
+
+static int live_on_in_a_namespace(void)
+{
+    int status;
+    pid_t first = unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0 ? fork() : -1;
+    if (first == 0)
+        _exit(live_on_when_a_copy_has_ended());
+    if (first < 0 || waitpid(first, &status, 0) != first)
+        return CANNOT;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+}
+
+/* Parent and child are both number 1, as in containers in containers. */
+static void test_a_forked_child_of_the_same_number_releases_copies_only(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    int status;
+    pid_t host = fork();
+    if (host == 0)
+        _exit(live_on_in_a_namespace());
+    assert_int_equal(waitpid(host, &status, 0), host);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CANNOT) {
+        print_message("skipped: no namespaces for processes here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_many_lives_leave_nothing),
         cmocka_unit_test(test_the_thread_that_prepared_may_end),
         cmocka_unit_test(test_a_forked_child_releases_copies_only),
+        cmocka_unit_test(test_a_forked_child_of_the_same_number_releases_copies_only),
     };
     return cmocka_run_group_tests_name("process lives", tests, find_driver, NULL);
 }

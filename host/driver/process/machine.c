@@ -6,6 +6,7 @@
 #include "host/driver/process/process_internal.h"
 
 #include "host/base/error.h"
+#include "host/os/process.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -97,7 +98,7 @@ static mote_status ask_once(struct mt_machine *machine, bool is_tracked,
  * both, and its children end with its host. Of none is one that could not be made. */
 static mote_status have_own_zygote(struct mt_process_prepared *prepared, mote_error *err)
 {
-    if (prepared->zygote.parent == getpid())
+    if (mt_process_is(prepared->zygote.process_mark))
         return MOTE_OK;
     return mt_process_renew_zygote(prepared, err);
 }

@@ -45,7 +45,7 @@ struct mt_zygote {
     int channel;                     /* SOCK_SEQPACKET; -1 when there is none */
     int keeper;                      /* pidfd of the keeper; -1 when there is none */
     void *stack;                     /* of the keeper, in our memory */
-    pid_t parent;                    /* the process that made it */
+    uint64_t process_mark;           /* of the process that made it */
     const volatile long *exec_errno; /* why it could not be started; on the keeper's stack */
 };
 

@@ -13,6 +13,7 @@
 
 #include "host/base/error.h"
 #include "host/driver/process/stub_calls.h"
+#include "host/os/process.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -170,7 +171,10 @@ static mote_status start_zygote(struct mt_zygote *zygote, struct keeper_start *s
 
 mote_status mt_process_spawn(struct mt_zygote *zygote, mote_error *err)
 {
-    *zygote = (struct mt_zygote){.channel = -1, .keeper = -1, .parent = getpid()};
+    *zygote = (struct mt_zygote){.channel = -1, .keeper = -1};
+    mote_status status = mt_process_mark(&zygote->process_mark, err);
+    if (status != MOTE_OK)
+        return status;
     void *stack = mmap(NULL, KEEPER_STACK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED)
@@ -179,7 +183,7 @@ mote_status mt_process_spawn(struct mt_zygote *zygote, mote_error *err)
     struct keeper_start *start = (struct keeper_start *)((uint8_t *)stack + KEEPER_STACK_BYTES) - 1;
     start->arguments[0] = "mote-zygote";
     zygote->exec_errno = &start->os_errno;
-    mote_status status = start_zygote(zygote, start, err);
+    status = start_zygote(zygote, start, err);
     if (status != MOTE_OK)
         mt_process_end_zygote(zygote);
     return status;
@@ -196,7 +200,7 @@ static void wait_for_keeper(int keeper)
 bool mt_process_is_zygote_gone(const struct mt_zygote *zygote)
 {
     struct pollfd channel = {zygote->channel, 0, 0};
-    if (zygote->parent != getpid())
+    if (!mt_process_is(zygote->process_mark))
         return false;
     return zygote->channel < 0 || (poll(&channel, 1, 0) == 1 && (channel.revents & POLLHUP));
 }
@@ -205,7 +209,7 @@ bool mt_process_is_zygote_gone(const struct mt_zygote *zygote)
  * copies of the descriptors. */
 void mt_process_end_zygote(struct mt_zygote *zygote)
 {
-    bool is_own = zygote->parent == getpid();
+    bool is_own = mt_process_is(zygote->process_mark);
     if (zygote->channel >= 0) {
         if (is_own)
             shutdown(zygote->channel, SHUT_RDWR);
