@@ -104,6 +104,9 @@ mote_status mt_run_end(struct mt_run *run, mote_status status, mote_error *err)
     if (sandbox->n_log_dropped != 0)
         mt_records_tell_dropped(sandbox, now);
     mt_observe_end(sandbox, run->kind, run->function, run->started_ns, now, status);
+    /* Whoever was first to find it has said where. */
+    if (status == MOTE_E_FORKED)
+        return status;
     mote_status process = mt_observe_check_process(sandbox, err);
     if (process == MOTE_OK)
         return status;
