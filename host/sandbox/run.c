@@ -216,6 +216,8 @@ static mote_status list_elements(mote_sandbox *sandbox, struct mt_element *eleme
 static mote_status deliver(struct mt_run *run, const struct mt_element *elements, size_t n_records,
                            mote_error *err)
 {
+    if (n_records == 0)
+        return MOTE_OK;
     uint64_t cpu_before_ns = mt_run_cpu_now(run);
     mote_status status = mt_records_deliver(run->sandbox, elements, n_records, err);
     if (status == MOTE_OK)
