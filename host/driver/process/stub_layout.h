@@ -56,8 +56,7 @@
 #define MT_TO_VECTORS 0x100 /* in the same page: see above */
 
 /* Values of MT_TO_KIND: what is set. */
-#define MT_RESUME_RETURN \
-    0 /* general registers and flags, to what the guest left by the stub page */
+#define MT_RESUME_RETURN 0  /* general registers and flags, as left by the stub page */
 #define MT_RESUME_CONTEXT 1 /* general registers, flags and RIP, vector state */
 #define MT_RESUME_ENTER 2   /* all that, FS and GS bases; selectors are cleared */
 #define MT_RESUME_SAVE 3    /* nothing; FS and GS bases and vector state are left for the host */
