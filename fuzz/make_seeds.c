@@ -341,12 +341,15 @@ static void save_exits(void)
     static const uint8_t good[] = {8, 6, 0, 3, 0, 0x10, 0, 6, 1, 'x', 3, 0};
     static const uint8_t host_call[] = {8, 6, 0, 3, 0, 0x10, 1, 0,    0, 1, 0, 1,   0, 0,
                                         0, 0, 0, 0, 0, 1,    0, 0x10, 0, 6, 1, 'x', 3, 0};
+    static const uint8_t two_values[] = {8, 6, 0, 3, 0, 0x10, 1, 1, 0, 2,   6, 1, 'a',
+                                         8, 1, 2, 1, 0, 0x10, 0, 6, 1, 'x', 3, 0};
     static const uint8_t logs[] = {8, 6,   0, 3,   0, 0x10, 2, 2, 7, 1, 'm',
                                    1, 's', 1, 'c', 1, 'f',  0, 1, 3, 0};
     static const uint8_t fault[] = {9, 0, 2, 0x40, 31, 2, 0x20, 1, 0, 0, 9, 0, 0};
     static const uint8_t error[] = {8, 0, 0, 3, 0, 4, 10, 8, 0xF0, 0, 0, 0, 0, 0, 0, 0, 3, 0};
     save("exits", "good", good, sizeof(good));
     save("exits", "host_call", host_call, sizeof(host_call));
+    save("exits", "two_values", two_values, sizeof(two_values));
     save("exits", "logs", logs, sizeof(logs));
     save("exits", "fault", fault, sizeof(fault));
     save("exits", "error", error, sizeof(error));
