@@ -668,6 +668,109 @@ static void test_a_machine_starts_again_after_a_fault(void **state)
     }
 }
 
+/* ---- Saved states ---- */
+
+static void start_without(struct fixture *f)
+{
+    (void)f;
+}
+
+static void track(struct fixture *f)
+{
+    mote_error err = {0};
+    assert_int_equal(current->driver->quiesce(f->machine, &err), MOTE_OK);
+    assert_int_equal(current->driver->track(f->machine, UINT64_MAX, &err), MOTE_OK);
+}
+
+static void enter_and_track(struct fixture *f)
+{
+    enter(f, SECOND);
+    track(f);
+}
+
+static void run_to_a_port(struct fixture *f)
+{
+    assert_int_equal(run_from(f, SECOND, LIMIT_NS).kind, MT_EXIT_PORT);
+}
+
+static void run_to_a_fault(struct fixture *f)
+{
+    run_to_a_port(f);
+    assert_int_equal(run_on(f).kind, MT_EXIT_FAULT);
+}
+
+/* Load a state and see what the guest finds. */
+static void assert_loads(struct fixture *f, const struct mt_cpu *cpu)
+{
+    static const uint64_t wanted[] = {0x101, 0x101, DATA};
+    mote_error err = {0};
+    memset(guest_bytes(f, DATA), 0, sizeof(wanted));
+    assert_int_equal(current->driver->quiesce(f->machine, &err), MOTE_OK);
+    assert_int_equal(current->driver->load(f->machine, cpu, &err), MOTE_OK);
+    begin(f, LIMIT_NS);
+    struct mt_exit exit = run_on(f);
+    assert_port(&exit, MT_PORT_DONE, DATA & 0xFF);
+    assert_memory_equal(guest_bytes(f, DATA), wanted, sizeof(wanted));
+}
+
+static void test_a_state_loads_again_whatever_came_between(void **state)
+{
+    static void (*const between[])(struct fixture *) = {
+        start_without, run_to_a_port, run_to_a_fault, track, enter_and_track,
+    };
+    static struct mt_cpu cpu;
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* movd %ebx, %xmm5; call *%rcx; mov %rbx, DATA; movd %xmm5, DATA + 8; rdfsbase %rax;
+     * mov %rax, DATA + 16 */
+    const uint8_t code[] = {MOV(0xBB, 0x101),
+                            MOV_ECX(DATA),
+                            WRFSBASE_RCX,
+                            0x66,
+                            0x0F,
+                            0x6E,
+                            0xEB,
+                            MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT),
+                            MOV_EDX(MT_PORT_LOG),
+                            0xFF,
+                            0xD1,
+                            0x48,
+                            0x89,
+                            0x1C,
+                            0x25,
+                            BYTES_OF(DATA),
+                            0x66,
+                            0x0F,
+                            0x7E,
+                            0x2C,
+                            0x25,
+                            BYTES_OF(DATA + 8),
+                            0xF3,
+                            0x48,
+                            0x0F,
+                            0xAE,
+                            0xC0,
+                            0x48,
+                            0x89,
+                            0x04,
+                            0x25,
+                            BYTES_OF(DATA + 16),
+                            DONE};
+    /* xorps %xmm5, %xmm5; out; hlt */
+    const uint8_t other[] = {MOV(0xBB, 7),         0x0F, 0x57, 0xED, MOV_ECX(0), WRFSBASE_RCX,
+                             MOV_EDX(MT_PORT_LOG), OUT,  0xF4};
+    for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++) {
+        mote_error err = {0};
+        load_two(f, code, sizeof(code), other, sizeof(other));
+        assert_int_equal(run_from(f, 0, LIMIT_NS).kind, MT_EXIT_PORT);
+        assert_int_equal(current->driver->quiesce(f->machine, &err), MOTE_OK);
+        assert_int_equal(current->driver->save(f->machine, &cpu, &err), MOTE_OK);
+        assert_loads(f, &cpu);
+        between[i](f);
+        assert_loads(f, &cpu);
+    }
+}
+
 /* ---- Time ---- */
 
 static void test_an_endless_loop_is_interrupted_at_the_deadline(void **state)
@@ -894,6 +997,7 @@ static int run_all(const struct differences *differences)
         TEST(test_code_of_32_bits_is_a_fault),
         TEST(test_a_bad_stack_is_an_ordinary_fault),
         TEST(test_a_machine_starts_again_after_a_fault),
+        TEST(test_a_state_loads_again_whatever_came_between),
         TEST(test_an_endless_loop_is_interrupted_at_the_deadline),
         TEST(test_a_kick_interrupts),
         TEST(test_a_kick_before_a_run_interrupts_it),

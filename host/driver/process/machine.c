@@ -213,6 +213,7 @@ mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err
     uint64_t cpu_time_ns = mt_process_cpu_time_ns(machine);
     machine->to += MT_PROCESS_CONTROL_BYTES;
     machine->from += MT_PROCESS_CONTROL_BYTES;
+    machine->resume_id = 0;
     mote_status status = make_child(machine, true, err);
     if (status != MOTE_OK) {
         *machine = before;

@@ -149,6 +149,7 @@ struct mt_machine {
     enum mt_next next;
     struct mt_registers enter;
     struct mt_frame frame;    /* of the last signal that was handled */
+    uint64_t resume_id;       /* of the mt_cpu that MT_PROCESS_TO holds; or 0 */
     bool is_vectors_in_frame; /* those of a guest that used the stub page; or else in the child */
 
     bool is_tracked;     /* list_written knows of writes; or else only of pages that exist */

@@ -157,7 +157,8 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
 
 /* ---- Load ---- */
 
-mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err)
+/* Write what a child resumes from, all but the kind. */
+static void write_cpu(struct mt_machine *machine, const struct mt_cpu *cpu)
 {
     const uint64_t registers[MT_N_REGISTERS] = {
         [MT_REGISTER_RAX] = cpu->rax, [MT_REGISTER_RBX] = cpu->rbx,
@@ -170,9 +171,18 @@ mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu
         [MT_REGISTER_R15] = cpu->r15, [MT_REGISTER_RSP] = cpu->rsp,
         [MT_REGISTER_RIP] = cpu->rip, [MT_REGISTER_RFLAGS] = cpu->rflags,
     };
-    const uint64_t kind = MT_RESUME_ENTER;
     const uint64_t fs_base = canonical(cpu->fs_base);
     const uint64_t gs_base = canonical(cpu->gs_base);
+    mt_process_write_vectors(machine, cpu->vector, cpu->vector_len_bytes);
+    memcpy(machine->to + MT_TO_FS_BASE, &fs_base, sizeof(fs_base));
+    memcpy(machine->to + MT_TO_GS_BASE, &gs_base, sizeof(gs_base));
+    memcpy(machine->to + MT_TO_REGISTERS, registers, sizeof(registers));
+    machine->resume_id = cpu->id;
+}
+
+mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err)
+{
+    const uint64_t kind = MT_RESUME_ENTER;
     if (cpu->vector_len_bytes > machine->prepared->vector_bytes)
         return mt_fail(err, MOTE_E_BUG, "vector state of %llu bytes is larger than the %llu here",
                        (unsigned long long)cpu->vector_len_bytes,
@@ -180,11 +190,9 @@ mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu
     /* A child that has not arrived resumes from there as well. */
     if (!machine->has_arrived && !mt_process_park(machine))
         return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
-    mt_process_write_vectors(machine, cpu->vector, cpu->vector_len_bytes);
-    memcpy(machine->to + MT_TO_FS_BASE, &fs_base, sizeof(fs_base));
-    memcpy(machine->to + MT_TO_GS_BASE, &gs_base, sizeof(gs_base));
+    if (machine->resume_id != cpu->id)
+        write_cpu(machine, cpu);
     memcpy(machine->to + MT_TO_KIND, &kind, sizeof(kind));
-    memcpy(machine->to + MT_TO_REGISTERS, registers, sizeof(registers));
     machine->is_vectors_in_frame = false;
     machine->next = MT_NEXT_LOADED;
     return MOTE_OK;

@@ -101,6 +101,7 @@ static void write_registers(struct mt_machine *machine, uint64_t kind, const uin
 {
     put_u64(machine->to + MT_TO_KIND, kind);
     memcpy(machine->to + MT_TO_REGISTERS, registers, MT_N_REGISTERS * sizeof(uint64_t));
+    machine->resume_id = 0;
 }
 
 static void forget_signal(struct mt_machine *machine)
