@@ -54,6 +54,7 @@ struct mt_process_prepared {
     mote_allocator allocator;
     uint64_t private_start; /* guest address of the private memory */
     uint64_t private_len_bytes;
+    uint64_t private_end;       /* of the last of its regions; behind it is the monitor's */
     uint64_t vector_bytes;      /* of the XSAVE area of this CPU */
     uint64_t vector_components; /* XCR0 */
     uint32_t mxcsr_mask;

@@ -76,6 +76,8 @@ static void test_written_pages_are_told_again_and_again(void **state)
 /* ---- Pages that did not exist when tracking began ---- */
 
 #define HOLE_PAGE 4u /* behind the page of stack that is there */
+#define STACK_BYTES 0x180000u
+#define N_PAGES (3 + STACK_BYTES / MT_PAGE_BYTES)
 
 static void list(struct fixture *f, struct mt_page_set *set, uint64_t *n_system_calls)
 {
@@ -86,6 +88,38 @@ static void list(struct fixture *f, struct mt_page_set *set, uint64_t *n_system_
     *n_system_calls = f->machine->n_system_calls - before;
 }
 
+/* A sandbox with a hole in its memory, whose writes are tracked; so many pages exist behind it. */
+static void load_with_hole(struct fixture *f, struct mt_page_set *set, unsigned n_behind)
+{
+    mote_error err = {0};
+    init_plan(f, answers, sizeof(answers));
+    f->regions[3].len_bytes = STACK_BYTES;
+    assert_int_equal(mt_driver_process.prepare(&f->plan, &f->allocator, &f->prepared, &err),
+                     MOTE_OK);
+    assert_int_equal(make(f, &err), MOTE_OK);
+    assert_true(mt_page_set_init(set, &f->allocator, N_PAGES));
+    memset(f->window.host, 1, HOLE_PAGE * MT_PAGE_BYTES);
+    memset(f->window.host + (N_PAGES - n_behind) * MT_PAGE_BYTES, 1, n_behind * MT_PAGE_BYTES);
+    start(f, CODE, 5000 * MS);
+    assert_answers(f);
+    assert_int_equal(mt_driver_process.quiesce(f->machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.track(f->machine, UINT64_MAX, &err), MOTE_OK);
+}
+
+static void unload_with_set(struct fixture *f, struct mt_page_set *set)
+{
+    mt_page_set_fini(set, &f->allocator);
+    unload(f);
+}
+
+static void skip_without_tracking(void)
+{
+    if (!can_track()) {
+        print_message("skipped: writes cannot be tracked here\n");
+        skip();
+    }
+}
+
 static void test_pages_that_did_not_exist_are_told_and_asked_for_once(void **state)
 {
     struct fixture f;
@@ -94,20 +128,8 @@ static void test_pages_that_did_not_exist_are_told_and_asked_for_once(void **sta
     uint64_t n_first, n_second;
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    if (!can_track()) {
-        print_message("skipped: writes cannot be tracked here\n");
-        skip();
-    }
-    init_plan(&f, answers, sizeof(answers));
-    f.regions[3].len_bytes = 0x50000;
-    assert_int_equal(mt_driver_process.prepare(&f.plan, &f.allocator, &f.prepared, &err), MOTE_OK);
-    assert_int_equal(make(&f, &err), MOTE_OK);
-    assert_true(mt_page_set_init(&set, &f.allocator, 83));
-    memset(f.window.host, 1, HOLE_PAGE * MT_PAGE_BYTES);
-    start(&f, CODE, 5000 * MS);
-    assert_answers(&f);
-    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
-    assert_int_equal(mt_driver_process.track(f.machine, UINT64_MAX, &err), MOTE_OK);
+    skip_without_tracking();
+    load_with_hole(&f, &set, 0);
     list(&f, &set, &n_first);
     assert_int_equal(mt_page_set_count(&set), 0);
 
@@ -125,8 +147,56 @@ static void test_pages_that_did_not_exist_are_told_and_asked_for_once(void **sta
     assert_false(page_set_has(&set, HOLE_PAGE));
     assert_true(page_set_has(&set, HOLE_PAGE + 1) && page_set_has(&set, HOLE_PAGE + 3));
     assert_int_equal(mt_page_set_count(&set), 2);
-    mt_page_set_fini(&set, &f.allocator);
-    unload(&f);
+    unload_with_set(&f, &set);
+}
+
+static void test_a_few_pages_behind_the_hole_count_as_written(void **state)
+{
+    static const struct {
+        unsigned n_behind;
+        unsigned n_told;
+        unsigned n_system_calls;
+    } cases[] = {{0, 0, 2}, {1, 1, 2}, {4, 4, 2}, {5, 0, 3}};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    skip_without_tracking();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        struct mt_page_set set;
+        uint64_t n_system_calls;
+        load_with_hole(&f, &set, cases[i].n_behind);
+        list(&f, &set, &n_system_calls);
+        assert_int_equal(mt_page_set_count(&set), cases[i].n_told);
+        assert_int_equal(n_system_calls, cases[i].n_system_calls);
+        unload_with_set(&f, &set);
+    }
+}
+
+/* As when the kernel has reclaimed it: the guest's page table has no entry for it any more. */
+static void test_a_written_page_that_is_gone_still_counts_as_written(void **state)
+{
+    struct fixture f;
+    struct mt_page_set set;
+    mote_error err = {0};
+    uint64_t n_system_calls;
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    skip_without_tracking();
+    load(&f, writes, sizeof(writes));
+    assert_true(mt_page_set_init(&set, &f.allocator, 4));
+    memset(f.window.host, 0, 4 * MT_PAGE_BYTES);
+    start(&f, CODE, 5000 * MS);
+    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.track(f.machine, UINT64_MAX, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.begin(f.machine, mt_clock_ns() + 5000 * MS, &err), MOTE_OK);
+    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.discard(f.machine, 0, 4, &err), MOTE_OK);
+    list(&f, &set, &n_system_calls);
+    assert_true(page_set_has(&set, 1));
+    assert_int_equal(mt_page_set_count(&set), 1);
+    unload_with_set(&f, &set);
 }
 
 static void test_without_tracking_every_page_that_exists_counts_as_written(void **state)
@@ -141,6 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written_pages_are_told_again_and_again),
         cmocka_unit_test(test_pages_that_did_not_exist_are_told_and_asked_for_once),
+        cmocka_unit_test(test_a_few_pages_behind_the_hole_count_as_written),
+        cmocka_unit_test(test_a_written_page_that_is_gone_still_counts_as_written),
         cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
     };
     return cmocka_run_group_tests_name("process tracking", tests, find_driver, NULL);
