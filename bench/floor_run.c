@@ -135,5 +135,4 @@ void floor_lower(struct floor *lowest, const struct floor *other)
     keep_lower(&lowest->run, &other->run);
     keep_lower(&lowest->create, &other->create);
     keep_lower(&lowest->destroy, &other->destroy);
-    keep_lower(&lowest->ping_pong, &other->ping_pong);
 }

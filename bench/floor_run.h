@@ -21,7 +21,7 @@ struct floor {
 
 mote_status floor_run(const char *program, struct floor *floor, mote_error *err);
 
-/* Keep the lower of the two in *lowest, each figure by its median. */
+/* Keep the lower of the two in *lowest, each figure by its median, but for the ping-pong. */
 void floor_lower(struct floor *lowest, const struct floor *other);
 
 #endif

@@ -157,7 +157,7 @@ mote_status trial_measure(struct trial *trial, const struct trial_paths *paths, 
     if (status == MOTE_OK && terms->has_ways && !is_calls_only) {
         status = mote_image_open(paths->legacy, NULL, &legacy, err);
         if (status == MOTE_OK) {
-            status = ways_measure(legacy, hello, terms->driver, &trial->ways, err);
+            status = ways_measure(legacy, hello, terms->driver, floor, &trial->ways, err);
         }
     }
     mote_image_unref(legacy);
@@ -171,7 +171,7 @@ static void set_floors(struct trial *trial, const struct terms *terms)
 {
     const struct summary summaries[N_FLOORS] = {
         trial->floor.run, trial->floor.create, trial->floor.destroy,
-        samples_summary(&trial->inflate.native), trial->floor.ping_pong};
+        samples_summary(&trial->inflate.native), samples_summary(&trial->ways.ping_pong)};
     for (size_t i = 0; i < N_FLOORS; i++) {
         size_t at = i == FLOOR_PING_PONG ? MAX_FLOORS - 1 : i;
         trial->floors[at] =

@@ -3,6 +3,7 @@
 #include "bench/ways.h"
 #include "bench/clock.h"
 #include "bench/fail.h"
+#include "bench/floor_run.h"
 #include "bench/guest.h"
 
 #include <string.h>
@@ -80,8 +81,20 @@ static mote_status measure_stop(mote_image *image, const mote_config *config,
     return status != MOTE_OK ? status : fail(err, MOTE_E_BUG, "a call without an end ended");
 }
 
+static mote_status measure_ping_pong(const char *floor_program, struct samples *samples,
+                                     mote_error *err)
+{
+    struct floor floor;
+    mote_status status = floor_run(floor_program, &floor, err);
+    if (status == MOTE_OK && floor.has_ping_pong) {
+        samples_add(samples, floor.ping_pong.median_us);
+    }
+    return status;
+}
+
 /* As `mote doctor` measures it: each sample is a median. */
-static mote_status measure_round_trips(const char *driver, struct ways *ways, mote_error *err)
+static mote_status measure_round_trips(const char *driver, const char *floor_program,
+                                       struct ways *ways, mote_error *err)
 {
     size_t index = 0;
     while (mote_driver_name(index) != NULL && strcmp(mote_driver_name(index), driver) != 0) {
@@ -89,7 +102,10 @@ static mote_status measure_round_trips(const char *driver, struct ways *ways, mo
     }
     for (int i = 0; i < EXAMINATIONS; i++) {
         mote_driver_report report = {.struct_size = sizeof report};
-        mote_status status = mote_driver_examine(index, &report, err);
+        mote_status status = measure_ping_pong(floor_program, &ways->ping_pong, err);
+        if (status == MOTE_OK) {
+            status = mote_driver_examine(index, &report, err);
+        }
         if (status != MOTE_OK) {
             return status;
         }
@@ -100,11 +116,11 @@ static mote_status measure_round_trips(const char *driver, struct ways *ways, mo
 }
 
 mote_status ways_measure(mote_image *legacy, mote_image *hello, const char *driver,
-                         struct ways *ways, mote_error *err)
+                         const char *floor_program, struct ways *ways, mote_error *err)
 {
     mote_config config = MOTE_CONFIG_INIT;
     config.driver = driver;
-    mote_status status = measure_round_trips(driver, ways, err);
+    mote_status status = measure_round_trips(driver, floor_program, ways, err);
     if (status == MOTE_OK) {
         status = measure_blocks(legacy, &config, call_add, &ways->each[WAY_FAULT], err);
     }

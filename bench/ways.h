@@ -21,6 +21,7 @@ enum {
 
 struct ways {
     struct samples each[N_WAYS];
+    struct samples ping_pong; /* none where there is one CPU */
 };
 
 const char *ways_name(size_t way);
@@ -28,8 +29,9 @@ const char *ways_about(size_t way);
 
 /* Add to *ways what the named driver needs: for a round trip of its own, for a call of the guest of
  * Hyperlight 0.1, for both while both sides spin, and from the limit of a call that does not end to
- * its error. */
+ * its error. The floor of those that spin takes turns with the round trips: two processors may
+ * share a core at one time and not at another. */
 mote_status ways_measure(mote_image *legacy, mote_image *hello, const char *driver,
-                         struct ways *ways, mote_error *err);
+                         const char *floor_program, struct ways *ways, mote_error *err);
 
 #endif
