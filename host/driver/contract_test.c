@@ -788,6 +788,22 @@ static void test_an_endless_loop_is_interrupted_at_the_deadline(void **state)
     }
 }
 
+/* Each of them comes soon: none is waited for long enough to notice the deadline meanwhile. */
+static void test_endless_exits_are_interrupted_at_the_deadline(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* 1: call *%rcx; jmp 1b */
+    const uint8_t code[] = {
+        MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_LOG), 0xFF, 0xD1, 0xEB, 0xFC};
+    load(f, code, sizeof(code));
+    struct mt_exit exit = run_from(f, 0, 5 * MS);
+    while (exit.kind == MT_EXIT_PORT && mt_clock_ns() < f->deadline_ns + LONG_NS)
+        exit = run_on(f);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_true(mt_clock_ns() >= f->deadline_ns);
+}
+
 static void *kick_soon(void *machine)
 {
     usleep(5000);
@@ -999,6 +1015,7 @@ static int run_all(const struct differences *differences)
         TEST(test_a_machine_starts_again_after_a_fault),
         TEST(test_a_state_loads_again_whatever_came_between),
         TEST(test_an_endless_loop_is_interrupted_at_the_deadline),
+        TEST(test_endless_exits_are_interrupted_at_the_deadline),
         TEST(test_a_kick_interrupts),
         TEST(test_a_kick_before_a_run_interrupts_it),
         TEST(test_kicks_at_any_moment_lose_no_exit),

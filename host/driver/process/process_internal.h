@@ -140,6 +140,7 @@ struct mt_machine {
     uint64_t spin_ns;
     uint32_t rounds;          /* of the child, for about as long */
     bool is_spinning;         /* the child has told an exit, and may be found spinning */
+    uint32_t n_turns;         /* that were given to a child that spins */
     bool is_turn_given;       /* the child may resume, and has said nothing since */
     bool has_arrived;         /* the child has given up what it was set up with */
     bool is_parked;           /* the kernel said that the child waits, and it was not answered */

@@ -27,6 +27,27 @@ static bool bind_to(pid_t process, size_t processor)
     return sched_setaffinity(process, sizeof(set), &set) == 0;
 }
 
+/* Start a guest that calls again and again, and give host and child a processor each. */
+static bool start_apart(uint64_t limit_ns, cpu_set_t *before)
+{
+    load(&fixture, calls, sizeof(calls));
+    mt_driver_process.spin(fixture.machine, MS);
+    start(&fixture, CODE, limit_ns);
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+    sched_getaffinity(0, sizeof(*before), before);
+    return bind_to(0, 0) && bind_to(fixture.machine->pid, 1);
+}
+
+static void end_apart(bool are_apart, const cpu_set_t *before)
+{
+    sched_setaffinity(0, sizeof(*before), before);
+    unload(&fixture);
+    if (!are_apart) {
+        print_message("skipped: needs two processors\n");
+        skip();
+    }
+}
+
 /* With a processor for each most calls make none; when that comes to pass the system decides. */
 static void test_a_call_between_two_that_spin_makes_no_system_call(void **state)
 {
@@ -34,24 +55,32 @@ static void test_a_call_between_two_that_spin_makes_no_system_call(void **state)
     (void)state;
     cpu_set_t before;
     uint64_t n_calls = 1;
-    load(&fixture, calls, sizeof(calls));
-    mt_driver_process.spin(fixture.machine, MS);
-    start(&fixture, CODE, 20000 * MS);
-    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
-    sched_getaffinity(0, sizeof(before), &before);
-    bool are_apart = bind_to(0, 0) && bind_to(fixture.machine->pid, 1);
+    bool are_apart = start_apart(20000 * MS, &before);
     while (are_apart && n_calls > 0 && mt_clock_ns() < fixture.deadline_ns - 1000 * MS) {
         n_calls = mt_driver_process.n_system_calls(fixture.machine);
         assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
         n_calls = mt_driver_process.n_system_calls(fixture.machine) - n_calls;
     }
-    sched_setaffinity(0, sizeof(before), &before);
-    unload(&fixture);
-    if (!are_apart) {
-        print_message("skipped: needs two processors\n");
-        skip();
-    }
+    end_apart(are_apart, &before);
     assert_int_equal(n_calls, 0);
+}
+
+/* The clock is not read at each of them: few go on behind the deadline. */
+static void test_exits_of_a_child_that_spins_end_at_the_deadline(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    cpu_set_t before;
+    struct mt_exit exit;
+    unsigned n_late = 0;
+    bool are_apart = start_apart(25 * MS, &before);
+    do {
+        exit = run_once(&fixture);
+        n_late += mt_clock_ns() >= fixture.deadline_ns;
+    } while (n_late < 1000 && (exit.kind == MT_EXIT_PORT || n_late == 0));
+    end_apart(are_apart, &before);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_true(n_late <= 17);
 }
 
 /* A child that was found spinning is at rest only when the kernel says so. */
@@ -164,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_call_between_two_that_spin_makes_no_system_call),
+        cmocka_unit_test(test_exits_of_a_child_that_spins_end_at_the_deadline),
         cmocka_unit_test(test_a_spinning_child_comes_to_rest),
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
