@@ -159,6 +159,7 @@ struct mt_machine {
     uint64_t hole_start; /* pages that did not exist: list_written tells those that do */
     uint64_t hole_end;
     uint64_t hole_known_end; /* those before it do; what follows is asked for */
+    int64_t n_known_blocks;  /* of the file, when that was asked last; -1: not since */
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
