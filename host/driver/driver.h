@@ -11,6 +11,8 @@
 #include "host/base/alloc.h"
 #include "host/base/region.h"
 #include <mote/driver.h>
+#include <stddef.h>
+#include <string.h>
 
 /* All that a driver is told about the sandboxes of one image and configuration. */
 struct mt_plan {
@@ -74,6 +76,13 @@ struct mt_exit {
     } fault;
     char died[96]; /* one line on what happened */
 };
+
+/* Nothing is known yet. The line is left as it is, but for its end: it is long. */
+static inline void mt_exit_clear(struct mt_exit *exit)
+{
+    memset(exit, 0, offsetof(struct mt_exit, died));
+    exit->died[0] = '\0';
+}
 
 /* One virtual CPU and its memory; each driver has its own. */
 struct mt_machine;

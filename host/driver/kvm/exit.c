@@ -127,7 +127,7 @@ void mt_kvm_read_exit(const struct mt_machine *machine, struct mt_exit *out)
         read_port(machine, out);
         return;
     }
-    memset(out, 0, sizeof(*out));
+    mt_exit_clear(out);
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         read_fault(machine, run->io.port, out);

@@ -612,7 +612,7 @@ static bool is_late(struct mt_machine *machine)
 
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err)
 {
-    memset(out, 0, sizeof(*out));
+    mt_exit_clear(out);
     if (machine->is_dead)
         return report(machine, MT_EVENT_DIED, out, err);
     if (machine->next == MT_NEXT_TELL)
