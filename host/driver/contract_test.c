@@ -167,6 +167,8 @@ static struct mt_exit run_once(struct fixture *f)
     mote_error err = {0};
     if (current->driver->run(f->machine, &exit, &err) != MOTE_OK)
         fail_msg("%s", err.text);
+    if (exit.kind == MT_EXIT_DIED)
+        print_message("died: %s\n", exit.died);
     return exit;
 }
 

@@ -50,8 +50,7 @@ keep:
     leaq SAVED(MT_REGISTER_RFLAGS + 1)(%rax), %rsp
     pushfq
     movl mt_stub_to + MT_TO_TURN(%rip), %ebx
-    movq $1, MT_FROM_IS_OUT(%rax)
-    jmp spin
+    jmp tell
 
     /* Of every signal: RSP is the frame, which is kept in RBX; then RSP is where the next slot ends.
      * Where a signal has yet to be told of, its frame stays the one, and of this it is said that it
@@ -164,7 +163,12 @@ save:
     jmp wait
 
     /* Look for the host's turn a while. In: EBX the turn before the exit was told. Whoever is about to
-     * sleep says so and looks once more; the host changes the turn and then looks who sleeps. */
+     * sleep says so and looks once more; the host changes the turn and then looks who sleeps.
+     * The exit is told by the last instruction before: the host may answer it from there on, so one
+     * that a signal finds behind it must not be taken for a guest that goes on from there. */
+    .org keep + MT_KEEP_SPIN - MT_TELL_BYTES, 0x90
+tell:
+    movq $1, MT_FROM_IS_OUT(%rax)
     .org keep + MT_KEEP_SPIN, 0x90
 spin:
     movl mt_stub_to + MT_TO_ROUNDS(%rip), %ecx

@@ -38,6 +38,7 @@
 #define MT_KEEP_STOPPED 0x300
 #define MT_KEEP_SAVE 0x310
 #define MT_KEEP_SPIN 0x350
+#define MT_TELL_BYTES 7 /* of the instruction before, by which an exit is told */
 #define MT_KEEP_SPIN_END 0x3b0
 #define MT_KEEP_RETURN 0x3b0 /* resuming a guest that used the stub page */
 #define MT_KEEP_RETURN_END 0x438

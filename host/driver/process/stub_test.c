@@ -67,6 +67,24 @@ struct forgery {
 #define WAIT MT_KEEP_WAIT & 0xFF, MT_KEEP_WAIT >> 8
 #define FRAME_BYTES ((uint64_t)sizeof(struct mt_frame))
 
+/* The host takes a signal behind the telling for one while spinning: between the two is nothing
+ * that such a signal could find. */
+static void test_an_exit_is_told_by_the_last_instruction_before_spinning(void **state)
+{
+    static const uint8_t tell[MT_TELL_BYTES] = {0x48, 0xC7, 0x00, 1, 0, 0, 0}; /* movq $1, (%rax) */
+    const uint8_t *at = mt_process_stub;
+    size_t n = 0;
+    (void)state;
+    assert_int_equal(MT_FROM_IS_OUT, 0);
+    while ((at = memmem(at, (size_t)(mt_process_stub_end - at), tell, sizeof(tell))) != NULL) {
+        assert_int_equal((size_t)(at - mt_process_stub) % MT_PAGE_BYTES,
+                         MT_KEEP_SPIN - MT_TELL_BYTES);
+        at++;
+        n++;
+    }
+    assert_int_equal(n, 1);
+}
+
 static void test_forged_frames_are_read_within_their_bounds(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -186,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jumps_into_every_byte_of_the_stub),
+        cmocka_unit_test(test_an_exit_is_told_by_the_last_instruction_before_spinning),
         cmocka_unit_test(test_forged_frames_are_read_within_their_bounds),
         cmocka_unit_test(test_a_guest_that_only_says_that_it_waits_is_not_believed),
         cmocka_unit_test(test_a_guest_that_lies_about_its_waiting_is_stopped),
