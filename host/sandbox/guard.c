@@ -53,11 +53,6 @@ void mt_guard_end(struct mt_guard *guard)
         sched_yield();
 }
 
-bool mt_guard_is_idle(const struct mt_guard *guard)
-{
-    return atomic_load(&guard->word) == MT_GUARD_IDLE;
-}
-
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
                      struct mt_machine *machine)
 {

@@ -47,7 +47,6 @@ static inline bool mt_guard_is_cancelled(const struct mt_guard *guard)
     unsigned word = atomic_load_explicit(&guard->word, memory_order_acquire);
     return word == MT_GUARD_KICKING || word == MT_GUARD_KICKED;
 }
-bool mt_guard_is_idle(const struct mt_guard *guard);
 /* Cancel what is running, if anything is. Any thread; async-signal-safe. A thread that acts for the
  * owner kicks nobody: the owner is in no guest, and looks before it enters one. */
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,

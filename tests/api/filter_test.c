@@ -334,9 +334,7 @@ static mote_status is_busy(void *context, const mote_value *args, size_t n_args,
 
 static void *call_endless(void *sandbox)
 {
-    mote_error err;
-    mote_status status = mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, &err);
-    return status == MOTE_E_CANCELLED ? NULL : sandbox;
+    return spin_until_cancelled(sandbox) == MOTE_E_CANCELLED ? NULL : sandbox;
 }
 
 /* Whose call runs on another thread than its caller is not taken for that one. */

@@ -186,6 +186,16 @@ pthread_t cancel_soon(mote_sandbox *sandbox)
     return thread;
 }
 
+/* Who waits until it is busy is inside itself for moments. */
+mote_status spin_until_cancelled(mote_sandbox *sandbox)
+{
+    mote_status status;
+    do
+        status = mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, NULL);
+    while (status == MOTE_E_BUSY);
+    return status;
+}
+
 void wait_until_busy(mote_sandbox *sandbox)
 {
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};

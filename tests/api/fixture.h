@@ -79,6 +79,8 @@ mote_status call_void(mote_sandbox *sandbox, const char *function);
 pthread_t cancel_soon(mote_sandbox *sandbox);
 /* Wait until what another thread calls is in the sandbox. */
 void wait_until_busy(mote_sandbox *sandbox);
+/* What that thread may call: a call without an end. */
+mote_status spin_until_cancelled(mote_sandbox *sandbox);
 
 /* The witness that a sandbox is right. */
 void assert_echoes(mote_sandbox *sandbox);

@@ -188,7 +188,7 @@ static void test_cancels_at_any_moment_hit_only_the_running_call(void **state)
 
 static void *spin_in(void *sandbox)
 {
-    return (void *)(intptr_t)mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_VOID, NULL, NULL);
+    return (void *)(intptr_t)spin_until_cancelled(sandbox);
 }
 
 static void test_two_threads_at_once_are_refused(void **state)

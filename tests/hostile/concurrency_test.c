@@ -32,7 +32,7 @@ static mote_sandbox *open_keeper(void)
 
 static void *spin(void *sandbox)
 {
-    return (void *)(intptr_t)mote_call(sandbox, "Spin", NULL, 0, MOTE_TYPE_ANY, NULL, NULL);
+    return (void *)(intptr_t)spin_until_cancelled(sandbox);
 }
 
 /* ---- Everything, while a guest runs ---- */
