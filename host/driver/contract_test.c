@@ -672,7 +672,7 @@ static void test_a_machine_starts_again_after_a_fault(void **state)
 
 /* ---- Saved states ---- */
 
-static void start_without(struct fixture *f)
+static void do_nothing(struct fixture *f)
 {
     (void)f;
 }
@@ -718,7 +718,7 @@ static void assert_loads(struct fixture *f, const struct mt_cpu *cpu)
 static void test_a_state_loads_again_whatever_came_between(void **state)
 {
     static void (*const between[])(struct fixture *) = {
-        start_without, run_to_a_port, run_to_a_fault, track, enter_and_track,
+        do_nothing, run_to_a_port, run_to_a_fault, track, enter_and_track,
     };
     static struct mt_cpu cpu;
     SKIP_WITHOUT_DRIVER();

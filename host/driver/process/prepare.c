@@ -96,7 +96,7 @@ static void find_memory(struct mt_process_prepared *prepared)
             region->backing != MT_BACKING_MONITOR)
             continue;
         if (prepared->private_len_bytes == 0)
-            prepared->private_start = region->start;
+            prepared->private_start = prepared->private_end = region->start;
         prepared->private_len_bytes = region->start + region->len_bytes - prepared->private_start;
         if (region->backing == MT_BACKING_PRIVATE)
             prepared->private_end = region->start + region->len_bytes;

@@ -61,6 +61,7 @@ struct scan {
 #define RANGES_AT_ONCE 64u
 /* To scan so much takes no longer than to ask the file. */
 #define SMALL_HOLE_BYTES 0x100000u
+/* To copy so much takes no longer than to scan it. */
 #define FEW_BYTES 0x4000u
 
 /* A range of guest addresses. */
@@ -129,7 +130,7 @@ static struct range intersect(struct range a, struct range b)
     return both;
 }
 
-/* Where the file's existence says nothing: before the hole and behind it. */
+/* What is protected and scanned: before the hole and behind it. */
 static struct range before_hole(const struct mt_machine *machine)
 {
     return (struct range){private_range(machine).start, machine->hole_start};
@@ -252,7 +253,6 @@ static void add_of_hole(struct mt_machine *machine, struct mt_page_set *set)
         machine->n_known_blocks = -1; /* they are to be told again */
 }
 
-/* To ask for a few pages costs more than to copy them. */
 static bool add_behind_hole(struct mt_machine *machine, struct mt_page_set *set)
 {
     const struct range behind = behind_hole(machine);
