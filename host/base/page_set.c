@@ -12,27 +12,36 @@ static uint64_t n_words_for(uint64_t n_bits)
 bool mt_page_set_init(struct mt_page_set *set, const mote_allocator *allocator, uint64_t n_pages)
 {
     uint64_t n_words = n_words_for(n_pages);
+    uint64_t n_summary = n_words_for(n_words);
     *set = (struct mt_page_set){.n_pages = n_pages};
     set->words = mt_alloc_array_zero(allocator, n_words, sizeof(uint64_t));
-    set->summary = mt_alloc_array_zero(allocator, n_words_for(n_words), sizeof(uint64_t));
-    return set->words != NULL && set->summary != NULL;
+    set->summary = mt_alloc_array_zero(allocator, n_summary, sizeof(uint64_t));
+    set->top = mt_alloc_array_zero(allocator, n_words_for(n_summary), sizeof(uint64_t));
+    return set->words != NULL && set->summary != NULL && set->top != NULL;
 }
 
 void mt_page_set_fini(struct mt_page_set *set, const mote_allocator *allocator)
 {
     mt_release(allocator, set->words);
     mt_release(allocator, set->summary);
+    mt_release(allocator, set->top);
     *set = (struct mt_page_set){0};
 }
 
 /* ---- Adding ---- */
+
+static void set_bit(uint64_t *words, uint64_t n)
+{
+    words[n / MT_PAGES_PER_WORD] |= 1ull << n % MT_PAGES_PER_WORD;
+}
 
 static void add_to_word(struct mt_page_set *set, uint64_t word, uint64_t bits)
 {
     if (bits == 0)
         return;
     set->words[word] |= bits;
-    set->summary[word / MT_PAGES_PER_WORD] |= 1ull << word % MT_PAGES_PER_WORD;
+    set_bit(set->summary, word);
+    set_bit(set->top, word / MT_PAGES_PER_WORD);
 }
 
 /* The bits of a word from number first on, n of them; first + n is 64 at most. */
@@ -78,18 +87,35 @@ void mt_page_set_add_bits(struct mt_page_set *set, uint64_t first, uint64_t bits
 
 /* ---- Walking ---- */
 
+/* The first summary at or after the given one that is not 0; n_summary when there is none. */
+static uint64_t next_summary(const struct mt_page_set *set, uint64_t summary, uint64_t n_summary)
+{
+    uint64_t n_top = n_words_for(n_summary);
+    uint64_t at = summary / MT_PAGES_PER_WORD;
+    uint64_t mask = ~0ull << summary % MT_PAGES_PER_WORD;
+    for (; at < n_top; at++, mask = ~0ull) {
+        uint64_t there = set->top[at] & mask;
+        if (there != 0)
+            return at * MT_PAGES_PER_WORD + (uint64_t)__builtin_ctzll(there);
+    }
+    return n_summary;
+}
+
 /* The first word at or after the given one that is not 0; n_words when there is none. */
 static uint64_t next_word(const struct mt_page_set *set, uint64_t word, uint64_t n_words)
 {
     uint64_t n_summary = n_words_for(n_words);
     uint64_t at = word / MT_PAGES_PER_WORD;
-    uint64_t mask = ~0ull << word % MT_PAGES_PER_WORD;
-    for (; at < n_summary; at++, mask = ~0ull) {
-        uint64_t there = set->summary[at] & mask;
-        if (there != 0)
-            return at * MT_PAGES_PER_WORD + (uint64_t)__builtin_ctzll(there);
+    if (word >= n_words)
+        return n_words;
+    uint64_t there = set->summary[at] & ~0ull << word % MT_PAGES_PER_WORD;
+    if (there == 0) {
+        at = next_summary(set, at + 1, n_summary);
+        if (at >= n_summary)
+            return n_words;
+        there = set->summary[at];
     }
-    return n_words;
+    return at * MT_PAGES_PER_WORD + (uint64_t)__builtin_ctzll(there);
 }
 
 void mt_page_set_add_all(struct mt_page_set *set, const struct mt_page_set *other)
@@ -103,10 +129,14 @@ void mt_page_set_add_all(struct mt_page_set *set, const struct mt_page_set *othe
 void mt_page_set_clear(struct mt_page_set *set)
 {
     uint64_t n_words = n_words_for(set->n_pages);
+    uint64_t n_summary = n_words_for(n_words);
     for (uint64_t at = next_word(set, 0, n_words); at < n_words;
          at = next_word(set, at + 1, n_words))
         set->words[at] = 0;
-    memset(set->summary, 0, n_words_for(n_words) * sizeof(uint64_t));
+    for (uint64_t at = next_summary(set, 0, n_summary); at < n_summary;
+         at = next_summary(set, at + 1, n_summary))
+        set->summary[at] = 0;
+    memset(set->top, 0, n_words_for(n_summary) * sizeof(uint64_t));
 }
 
 uint64_t mt_page_set_count(const struct mt_page_set *set)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of pages of a sandbox's private memory, by number from its start. A summary says which
- * words hold something, so that a walk costs what is in the set and not how large the memory is.
+ * A set of pages of a sandbox's private memory, by number from its start. Summaries say which words
+ * hold something, so that a walk costs what is in the set and not how large the memory is.
  */
 #ifndef MOTE_HOST_BASE_PAGE_SET_H
 #define MOTE_HOST_BASE_PAGE_SET_H
@@ -14,6 +14,7 @@
 struct mt_page_set {
     uint64_t *words;   /* bit n % 64 of word n / 64: page n */
     uint64_t *summary; /* bit n % 64 of word n / 64: words[n] is not 0 */
+    uint64_t *top;     /* bit n % 64 of word n / 64: summary[n] is not 0 */
     uint64_t n_pages;
 };
 

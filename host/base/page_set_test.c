@@ -113,6 +113,34 @@ static void test_union_takes_both(void **state)
     mt_page_set_fini(&b, &allocator);
 }
 
+/* More pages than one summary of summaries speaks of. */
+static void test_pages_that_lie_far_apart(void **state)
+{
+    static const uint64_t pages[] = {0, 4095, 4096, 262143, 262144, 300000, 700000};
+    const size_t n_pages = sizeof(pages) / sizeof(pages[0]);
+    struct mt_page_set set;
+    (void)state;
+    assert_true(mt_page_set_init(&set, &allocator, 700001));
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t at = 0;
+        uint64_t n;
+        for (size_t i = n_pages; i-- > round;)
+            mt_page_set_add(&set, pages[i]);
+        assert_int_equal(mt_page_set_count(&set), n_pages - round);
+        for (size_t i = round; i < n_pages; i += n, at += n) {
+            assert_true(mt_page_set_next_run(&set, &at, &n));
+            assert_int_equal(at, pages[i]);
+            assert_int_equal(n, i + 1 < n_pages && pages[i + 1] == pages[i] + 1 ? 2 : 1);
+        }
+        assert_false(mt_page_set_next_run(&set, &at, &n));
+        mt_page_set_clear(&set);
+        at = 0;
+        assert_false(mt_page_set_next_run(&set, &at, &n));
+        assert_int_equal(mt_page_set_count(&set), 0);
+    }
+    mt_page_set_fini(&set, &allocator);
+}
+
 static void test_an_empty_memory_has_no_pages(void **state)
 {
     struct mt_page_set set;
@@ -134,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_runs_bits_and_pages_match_a_plain_array),
         cmocka_unit_test(test_a_whole_set_is_one_run),
         cmocka_unit_test(test_union_takes_both),
+        cmocka_unit_test(test_pages_that_lie_far_apart),
         cmocka_unit_test(test_an_empty_memory_has_no_pages),
     };
     mt_allocator_set(&allocator, NULL);
