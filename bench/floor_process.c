@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The floor under the process driver's figures: one notified system call, vfork and exec, a kill,
- * and for comparison two cores that pass a word to and fro. */
+ * a child behind a listener, and for comparison two cores that pass a word to and fro. */
 #include "bench/clock.h"
+#include "bench/floor_child.h"
 #include "bench/floor_ping_pong.h"
 #include "bench/floor_print.h"
 
@@ -149,16 +150,18 @@ static double kill_us(void)
 /* The keys are those of mote-floor. */
 int main(void)
 {
-    static double run[BLOCKS], pass[BLOCKS], birth[LIVES], death[LIVES];
+    static double run[BLOCKS], pass[BLOCKS], birth[LIVES], death[LIVES], child[LIVES];
     size_t here = floor_stay_here();
     measure_notification(run);
     for (int i = 0; i < LIVES; i++) {
         birth[i] = exec_us();
         death[i] = kill_us();
     }
+    child_measure(child, LIVES);
     floor_print("{\"run\"", run, BLOCKS);
     floor_print("\"create\"", birth, LIVES);
     floor_print("\"destroy\"", death, LIVES);
+    floor_print("\"child\"", child, LIVES);
     if (ping_pong_measure(here, pass, BLOCKS)) {
         floor_print("\"ping_pong\"", pass, BLOCKS);
     }

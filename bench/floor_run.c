@@ -92,6 +92,16 @@ static struct summary summary_after(const char **at)
     return summary;
 }
 
+/* Likewise, where there is such a member at or behind *at. */
+static bool read_member(const char **at, const char *key, struct summary *summary)
+{
+    bool is_there = *at != NULL && strstr(*at, key) != NULL;
+    if (is_there) {
+        *summary = summary_after(at);
+    }
+    return is_there;
+}
+
 mote_status floor_run(const char *program, struct floor *floor, mote_error *err)
 {
     pid_t child = 0;
@@ -111,10 +121,8 @@ mote_status floor_run(const char *program, struct floor *floor, mote_error *err)
     read.run = summary_after(&at);
     read.create = summary_after(&at);
     read.destroy = summary_after(&at);
-    read.has_ping_pong = at != NULL && strstr(at, "\"ping_pong\":") != NULL;
-    if (read.has_ping_pong) {
-        read.ping_pong = summary_after(&at);
-    }
+    read.has_child = read_member(&at, "\"child\":", &read.child);
+    read.has_ping_pong = read_member(&at, "\"ping_pong\":", &read.ping_pong);
     read.exits = number_after(&at, "\"exits\":");
     if (at == NULL) {
         return fail(err, MOTE_E_SYSTEM, "%s did not print its figures", program);
@@ -135,4 +143,5 @@ void floor_lower(struct floor *lowest, const struct floor *other)
     keep_lower(&lowest->run, &other->run);
     keep_lower(&lowest->create, &other->create);
     keep_lower(&lowest->destroy, &other->destroy);
+    keep_lower(&lowest->child, &other->child);
 }

@@ -14,9 +14,11 @@ struct floor {
     struct summary run;
     struct summary create;
     struct summary destroy;
+    struct summary child;
     struct summary ping_pong;
     double exits;
-    bool has_ping_pong; /* mote-floor has none, nor has a machine with one CPU */
+    bool has_child;     /* mote-floor has none */
+    bool has_ping_pong; /* nor has it this one, nor has a machine with one CPU */
 };
 
 mote_status floor_run(const char *program, struct floor *floor, mote_error *err);

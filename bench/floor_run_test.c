@@ -42,26 +42,40 @@ static void test_floor_run_reads_what_the_floor_prints(void **state)
     assert_true(floor.run.median_us == 2.5 && floor.run.min_us == 1 && floor.run.p90_us == 3);
     assert_true(floor.create.median_us == 20 && floor.destroy.p90_us == 300);
     assert_true(floor.exits == 21001);
+    assert_false(floor.has_child);
     assert_false(floor.has_ping_pong);
 }
 
-static void test_floor_run_reads_a_ping_pong_where_there_is_one(void **state)
+#define REST "\"create\":" SUMMARY("20", "10", "30") "\"destroy\":" SUMMARY("200", "100", "300")
+
+static void test_floor_run_reads_a_child_and_a_ping_pong_where_they_are(void **state)
 {
     (void)state;
     struct floor floor;
     mote_error err;
-    mote_status status = run_script(
-        "echo '{\"run\":" SUMMARY("2.5", "1", "3") "\"create\":" SUMMARY(
-            "20", "10",
-            "30") "\"destroy\":" SUMMARY("200", "100",
-                                         "300") "\"ping_pong\":" SUMMARY("0.5", "0.25",
-                                                                         "0.75") "\"exit"
-                                                                                 "s\":7}'",
-        &floor, &err);
+    mote_status status = run_script("echo '{\"run\":" SUMMARY("2.5", "1", "3") REST
+                                    "\"child\":" SUMMARY("90", "80", "95") "\"ping_pong\":" SUMMARY(
+                                        "0.5", "0.25", "0.75") "\"exits\":7}'",
+                                    &floor, &err);
     assert_int_equal(status, MOTE_OK);
-    assert_true(floor.has_ping_pong);
+    assert_true(floor.has_child && floor.has_ping_pong);
+    assert_true(floor.child.median_us == 90 && floor.child.p90_us == 95);
     assert_true(floor.ping_pong.median_us == 0.5 && floor.ping_pong.min_us == 0.25);
     assert_true(floor.destroy.p90_us == 300 && floor.exits == 7);
+}
+
+static void test_floor_run_reads_a_child_without_a_ping_pong(void **state)
+{
+    (void)state;
+    struct floor floor;
+    mote_error err;
+    mote_status status = run_script("echo '{\"run\":" SUMMARY("2.5", "1", "3") REST
+                                    "\"child\":" SUMMARY("90", "80", "95") "\"exits\":7}'",
+                                    &floor, &err);
+    assert_int_equal(status, MOTE_OK);
+    assert_true(floor.has_child && floor.child.min_us == 80);
+    assert_false(floor.has_ping_pong);
+    assert_true(floor.exits == 7);
 }
 
 static void test_floor_run_refuses_a_floor_that_prints_less(void **state)
@@ -104,21 +118,27 @@ static void test_floor_run_survives_endless_output(void **state)
 static void test_floor_lower_takes_each_figure_by_itself(void **state)
 {
     (void)state;
-    struct floor lowest = {
-        .run = {.median_us = 5}, .create = {.median_us = 50}, .destroy = {.median_us = 500}};
-    const struct floor other = {
-        .run = {.median_us = 6}, .create = {.median_us = 40}, .destroy = {.median_us = 500}};
+    struct floor lowest = {.run = {.median_us = 5},
+                           .create = {.median_us = 50},
+                           .destroy = {.median_us = 500},
+                           .child = {.median_us = 90}};
+    const struct floor other = {.run = {.median_us = 6},
+                                .create = {.median_us = 40},
+                                .destroy = {.median_us = 500},
+                                .child = {.median_us = 80}};
     floor_lower(&lowest, &other);
     assert_true(lowest.run.median_us == 5);
     assert_true(lowest.create.median_us == 40);
     assert_true(lowest.destroy.median_us == 500);
+    assert_true(lowest.child.median_us == 80);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_floor_run_reads_what_the_floor_prints),
-        cmocka_unit_test(test_floor_run_reads_a_ping_pong_where_there_is_one),
+        cmocka_unit_test(test_floor_run_reads_a_child_and_a_ping_pong_where_they_are),
+        cmocka_unit_test(test_floor_run_reads_a_child_without_a_ping_pong),
         cmocka_unit_test(test_floor_run_refuses_a_floor_that_prints_less),
         cmocka_unit_test(test_floor_run_refuses_a_floor_that_fails),
         cmocka_unit_test(test_floor_run_refuses_a_missing_program),
