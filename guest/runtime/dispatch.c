@@ -35,6 +35,7 @@ const struct mt_registered *(*mt_find_registered)(const struct mt_wire_view *nam
 __attribute__((weak)) moteg_value moteg_fallback(const moteg_call *call);
 
 /* Where moteg_fail() goes, and with what. */
+MT_SELDOM_USED char mt_failure_buffer[1024];
 static jmp_buf failure_point;
 static bool can_fail;
 static uint32_t failure_code;
@@ -369,19 +370,18 @@ void mt_run_catching(void (*fn)(void *), void *context)
 
 void moteg_fail(uint32_t code, const char *format, ...)
 {
-    static char text[1024];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof(text), format, args);
+    int len = vsnprintf(mt_failure_buffer, sizeof(mt_failure_buffer), format, args);
     va_end(args);
     if (!can_fail)
-        moteg_abort(code, "%s", text);
+        moteg_abort(code, "%s", mt_failure_buffer);
     size_t len_bytes = len < 0 ? 0 : (size_t)len;
-    if (len_bytes >= sizeof(text))
-        len_bytes = sizeof(text) - 1;
+    if (len_bytes >= sizeof(mt_failure_buffer))
+        len_bytes = sizeof(mt_failure_buffer) - 1;
     /* A character that was cut through at the end is taken off where the error is written. */
     failure_code = code;
-    failure_text = text;
+    failure_text = mt_failure_buffer;
     failure_text_bytes = len_bytes;
     longjmp(failure_point, 1);
 }

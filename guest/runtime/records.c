@@ -15,12 +15,12 @@
 #define MAX_TEXT_BYTES 1000u
 #define MAX_PLACE_BYTES 128u
 
-static _Alignas(8) uint8_t staging[STAGING_BYTES];
+MT_SELDOM_USED _Alignas(8) uint8_t mt_staging[STAGING_BYTES];
 static size_t staged_bytes;
-static size_t message_bytes[MT_MAX_PENDING_RECORDS];
+MT_SELDOM_USED size_t mt_record_bytes[MT_MAX_PENDING_RECORDS];
 static size_t n_staged;
 
-static char printed[MAX_TEXT_BYTES];
+MT_SELDOM_USED char mt_printed[MAX_TEXT_BYTES];
 static size_t n_printed;
 
 static uint64_t max_level;
@@ -40,10 +40,10 @@ static bool stage(const struct mt_wire_log *log)
     if (n_staged == MT_MAX_PENDING_RECORDS)
         return false;
     size_t len_bytes =
-        mt_wire_build_log(staging + staged_bytes, sizeof(staging) - staged_bytes, log);
+        mt_wire_build_log(mt_staging + staged_bytes, sizeof(mt_staging) - staged_bytes, log);
     if (len_bytes == 0)
         return false;
-    message_bytes[n_staged] = len_bytes;
+    mt_record_bytes[n_staged] = len_bytes;
     n_staged++;
     staged_bytes += len_bytes;
     return true;
@@ -55,15 +55,15 @@ static uint8_t push_some(void)
     size_t n = 0, pushed_bytes = 0, room;
     while (n < n_staged) {
         uint8_t *to = mt_output_room(&room);
-        if (to == NULL || room < message_bytes[n])
+        if (to == NULL || room < mt_record_bytes[n])
             break;
-        memcpy(to, staging + pushed_bytes, message_bytes[n]);
-        mt_output_push(message_bytes[n]);
-        pushed_bytes += message_bytes[n];
+        memcpy(to, mt_staging + pushed_bytes, mt_record_bytes[n]);
+        mt_output_push(mt_record_bytes[n]);
+        pushed_bytes += mt_record_bytes[n];
         n++;
     }
-    memmove(staging, staging + pushed_bytes, staged_bytes - pushed_bytes);
-    memmove(message_bytes, message_bytes + n, (n_staged - n) * sizeof(message_bytes[0]));
+    memmove(mt_staging, mt_staging + pushed_bytes, staged_bytes - pushed_bytes);
+    memmove(mt_record_bytes, mt_record_bytes + n, (n_staged - n) * sizeof(mt_record_bytes[0]));
     staged_bytes -= pushed_bytes;
     n_staged -= n;
     return (uint8_t)n;
@@ -113,9 +113,9 @@ static void stage_printed(size_t len_bytes)
 {
     if (len_bytes == 0)
         return;
-    mt_make_utf8(printed, len_bytes);
+    mt_make_utf8(mt_printed, len_bytes);
     struct mt_wire_log log = {
-        .message = view_of(printed, len_bytes),
+        .message = view_of(mt_printed, len_bytes),
         .source = view_of("", 0),
         .caller = view_of("", 0),
         .source_file = view_of("", 0),
@@ -123,21 +123,21 @@ static void stage_printed(size_t len_bytes)
     };
     add(&log);
     n_printed -= len_bytes;
-    memmove(printed, printed + len_bytes, n_printed);
+    memmove(mt_printed, mt_printed + len_bytes, n_printed);
 }
 
 void mt_standard_output(const char *text, size_t len_bytes)
 {
     while (len_bytes != 0) {
-        size_t n = sizeof(printed) - n_printed;
+        size_t n = sizeof(mt_printed) - n_printed;
         if (n > len_bytes)
             n = len_bytes;
-        memcpy(printed + n_printed, text, n);
+        memcpy(mt_printed + n_printed, text, n);
         n_printed += n;
         text += n;
         len_bytes -= n;
-        if (n_printed == sizeof(printed))
-            stage_printed(whole_characters(printed, n_printed));
+        if (n_printed == sizeof(mt_printed))
+            stage_printed(whole_characters(mt_printed, n_printed));
     }
 }
 

@@ -9,6 +9,10 @@
 #include <mote_guest/moteg.h>
 #include <stdarg.h>
 
+/* Of a large array that few calls use. Linkers put common symbols behind all other zeros, so that
+ * what every call writes lies together: each page of it is a fault, and one more to restore. */
+#define MT_SELDOM_USED __attribute__((common, visibility("hidden")))
+
 /* ---- exit.c: leaving to the host ---- */
 
 /* The PEB as it was at the start: the copy in shared memory is not read again. */
