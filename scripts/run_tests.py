@@ -42,7 +42,7 @@ OTHER_DRIVERS = ["process"]
 CONFINED = [
     ("futex", "support/without_listener", ["", "asan"],
      ["driver_contract_test", "process_confinement_test", "process_container_test",
-      "process_differences_test", "process_lives_test", "process_stub_test",
+      "process_differences_test", "process_forget_test", "process_lives_test", "process_stub_test",
       "process_tracking_test", "process_waits_test", "api_call_test", "api_snapshot_test",
       "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
       "hostile_test", "hostile_concurrency_test", "hostile_model_test", "hostile_restore_test",

@@ -152,6 +152,10 @@ struct mt_driver {
     mote_status (*discard)(struct mt_machine *machine, uint64_t first_page, uint64_t n_pages,
                            mote_error *err);
 
+    /* Forget what the guest left with the driver, outside of its memory, where a later call might
+     * look. The next run starts from a saved state, or is entered. NULL: there is no such place. */
+    void (*forget)(struct mt_machine *machine);
+
     /* Read the virtual CPU, which waits behind a port exit. */
     mote_status (*save)(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
 

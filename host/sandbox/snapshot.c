@@ -271,6 +271,8 @@ static mote_status restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_
         status = sandbox->driver->quiesce(sandbox->machine, err);
     if (status == MOTE_OK)
         status = restore_memory(sandbox, snapshot, err);
+    if (status == MOTE_OK && sandbox->driver->forget != NULL)
+        sandbox->driver->forget(sandbox->machine);
     if (status == MOTE_OK)
         status = restore_definitions(sandbox, snapshot, err);
     if (status == MOTE_OK && snapshot->has_cpu)

@@ -198,6 +198,62 @@ static void test_all_memory_is_the_snapshots_after_a_restore(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- Memory that is a driver's, in a guest's reach ---- */
+
+/* Where the process driver's stub and its host leave things for each other (abi/memory_map.h); with
+ * hardware nothing is there. */
+#define RESUMED_FROM 0x181000ull
+#define RESUMED_FROM_END 0x18a000ull
+#define LEFT_AT 0x18f000ull
+#define LEFT_END 0x1b0000ull
+#define TURNS 200000000ull /* some ticks of the driver's clock */
+
+static uint64_t count_words(call_fn call, mote_sandbox *sandbox, uint64_t start, uint64_t end)
+{
+    const mote_value args[] = {mote_u64(start), mote_u64(end), mote_u64(~CANARY)};
+    mote_value n;
+    assert_ok(call(sandbox, "CountWords", args, 3, MOTE_TYPE_U64, &n, &last_error));
+    return n.as.u64;
+}
+
+static void compute(call_fn call, mote_sandbox *sandbox)
+{
+    const mote_value args[] = {mote_u64(~CANARY), mote_u64(TURNS)};
+    assert_ok(call(sandbox, "Compute", args, 2, MOTE_TYPE_VOID, NULL, &last_error));
+}
+
+static mote_status write_word(mote_sandbox *sandbox, uint64_t at)
+{
+    const mote_value args[] = {mote_u64(at), mote_u64(~CANARY)};
+    return mote_call_reset(sandbox, "WriteWord", args, 2, MOTE_TYPE_VOID, NULL, &last_error);
+}
+
+static void test_a_drivers_own_memory_has_nothing_of_an_earlier_call(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config = MOTE_CONFIG_INIT;
+    config.time_limit_us = 20000000;
+    mote_sandbox *sandbox = create_sandbox(SECRETS, &config);
+    assert_ok(mote_sandbox_evolve(sandbox, NULL, NULL, &last_error));
+    if (strcmp(mote_sandbox_driver(sandbox), "process") != 0) {
+        assert_status(write_word(sandbox, LEFT_AT), MOTE_E_GUEST_FAULT);
+        mote_sandbox_destroy(sandbox);
+        return;
+    }
+    for (uint64_t at = LEFT_AT + 0xf8; at < LEFT_END; at += 0x7f8) {
+        assert_ok(write_word(sandbox, at));
+        assert_int_equal(count_words(mote_call_reset, sandbox, LEFT_AT, LEFT_END), 0);
+    }
+    compute(mote_call_reset, sandbox);
+    assert_int_equal(count_words(mote_call_reset, sandbox, LEFT_AT, LEFT_END), 0);
+    assert_int_equal(count_words(mote_call_reset, sandbox, RESUMED_FROM, RESUMED_FROM_END), 0);
+    /* The guest does see them where nothing is restored. */
+    compute(mote_call, sandbox);
+    assert_true(count_words(mote_call, sandbox, LEFT_AT, LEFT_END) > 0);
+    mote_sandbox_destroy(sandbox);
+}
+
 /* What is too large is noticed after the arguments before it have been written. */
 static void test_a_call_that_did_not_fit_leaves_no_argument_behind(void **state)
 {
@@ -400,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_registers_are_the_snapshots_after_every_kind_of_end),
         cmocka_unit_test(test_registers_reach_another_sandbox_whole),
         cmocka_unit_test(test_all_memory_is_the_snapshots_after_a_restore),
+        cmocka_unit_test(test_a_drivers_own_memory_has_nothing_of_an_earlier_call),
         cmocka_unit_test(test_a_call_that_did_not_fit_leaves_no_argument_behind),
         cmocka_unit_test(test_no_host_address_is_in_guest_memory),
         cmocka_unit_test(test_the_text_of_an_abort_is_of_that_abort),

@@ -214,6 +214,8 @@ mote_status mt_process_replace_child(struct mt_machine *machine, mote_error *err
     machine->to += MT_PROCESS_CONTROL_BYTES;
     machine->from += MT_PROCESS_CONTROL_BYTES;
     machine->resume_id = 0;
+    machine->has_wide_vectors = false;
+    machine->may_hold_frames = true;
     mote_status status = make_child(machine, true, err);
     if (status != MOTE_OK) {
         *machine = before;
@@ -255,6 +257,7 @@ mote_status mt_process_create(void *opaque, struct mt_machine **out, struct mt_w
     machine->listener = -1;
     machine->faults = -1;
     machine->pagemap = -1;
+    machine->may_hold_frames = true;
     mote_status status = fill(machine, err);
     if (status != MOTE_OK) {
         mt_process_destroy(machine, false);

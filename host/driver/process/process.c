@@ -26,6 +26,7 @@ const struct mt_driver mt_driver_process = {
     .track = mt_process_track,
     .list_written = mt_process_list_written,
     .discard = mt_process_discard,
+    .forget = mt_process_forget,
     .save = mt_process_save,
     .load = mt_process_load,
     .inspect = mt_process_inspect,

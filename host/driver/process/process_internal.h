@@ -160,6 +160,8 @@ struct mt_machine {
     uint64_t hole_end;
     uint64_t hole_known_end; /* those before it do; what follows is asked for */
     int64_t n_known_blocks;  /* of the file, when that was asked last; -1: not since */
+    bool may_hold_frames;    /* pages of the stack for signals may exist */
+    bool has_wide_vectors;   /* MT_TO_VECTORS holds more than what initial state consists of */
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
@@ -238,6 +240,14 @@ mote_status mt_process_discard(struct mt_machine *machine, uint64_t first_page,
 mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
 mote_status mt_process_load(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
 void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out);
+
+/* ---- forget.c ---- */
+
+/* Forget all that the parked child left for us. What may still come until it resumes is forgotten
+ * where the next run begins, which calls these: the stack for signals, and all but that. */
+void mt_process_forget(struct mt_machine *machine);
+void mt_process_forget_frames(struct mt_machine *machine);
+void mt_process_forget_words(struct mt_machine *machine);
 
 /* ---- exit.c, port.c ---- */
 

@@ -141,6 +141,11 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
     uint64_t registers[MT_N_REGISTERS];
     uint64_t len_bytes = 0;
     *out = (struct mt_cpu){0};
+    if (machine->next == MT_NEXT_LOADED) {
+        save_loaded(machine, out);
+        out->vector_components = machine->prepared->vector_components;
+        return;
+    }
     if (machine->next == MT_NEXT_RETURN) {
         mt_process_stub_registers(machine, registers);
         save_general(registers, out);

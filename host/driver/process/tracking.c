@@ -5,9 +5,9 @@
  * A page that exists in the sandbox's file is used: that needs nothing of the system, and is exact
  * for what was zero. For the rest a child is put in place whose writes the kernel tracks: pages are
  * write-protected, and the kernel lifts the protection at the first write and tells nobody
- * (UFFD_FEATURE_WP_ASYNC, from Linux 6.7 on). A page is clean when it is still protected; what is
- * not known to be so counts as written, and is never protected again. Where this cannot be had -
- * older kernels, no /proc, userfaultfd(2) refused - all pages that exist count as written.
+ * (UFFD_FEATURE_WP_ASYNC, from Linux 6.7 on). A page is clean when it is still protected;
+ * what is not known to be so counts as written, and is never protected again. Where this cannot be
+ * had - older kernels, no /proc, userfaultfd(2) refused - all pages that exist count as written.
  *
  * The scan that asks for written pages alone is several times as fast as any other, but passes over
  * addresses without a page table. There are none: to protect what is not populated makes tables
@@ -59,7 +59,7 @@ struct scan {
 
 #define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct scan)
 #define RANGES_AT_ONCE 64u
-/* To scan so much takes no longer than to ask the file. */
+/* To scan so much takes no longer than to begin a second scan behind it. */
 #define SMALL_HOLE_BYTES 0x100000u
 /* To copy so much takes no longer than to scan it. */
 #define FEW_BYTES 0x4000u
@@ -116,6 +116,7 @@ mote_status mt_process_list_used(struct mt_machine *machine, struct mt_page_set 
                                  mote_error *err)
 {
     (void)err;
+    machine->may_hold_frames = true; /* it is not asked what came to exist */
     add_existing(machine, private_range(machine), set);
     return MOTE_OK;
 }
@@ -230,7 +231,7 @@ static bool add_written(struct mt_machine *machine, struct range range, struct m
 }
 
 /* Whether the file has got pages since this was asked last. None cease to exist but by
- * mt_process_discard(). Takes half as long as to ask where they are. */
+ * mt_process_discard() and mt_process_forget(). Takes half as long as to ask where they are. */
 static bool has_new_pages(struct mt_machine *machine)
 {
     struct stat now;
@@ -243,11 +244,11 @@ static bool has_new_pages(struct mt_machine *machine)
 }
 
 /* Every page of the hole that exists counts as written. */
-static void add_of_hole(struct mt_machine *machine, struct mt_page_set *set)
+static void add_of_hole(struct mt_machine *machine, bool has_new, struct mt_page_set *set)
 {
     const struct range hole = {machine->hole_start, machine->hole_end};
     add_range(machine, (struct range){hole.start, machine->hole_known_end}, set);
-    if (machine->hole_known_end >= hole.end || !has_new_pages(machine))
+    if (machine->hole_known_end >= hole.end || !has_new)
         return;
     if (add_existing(machine, (struct range){machine->hole_known_end, hole.end}, set))
         machine->n_known_blocks = -1; /* they are to be told again */
@@ -284,7 +285,8 @@ static void find_hole(struct mt_machine *machine)
         off_t next = data < 0 ? -1 : lseek(machine->memory, data, SEEK_HOLE);
         at = next < 0 ? all.end : all.start + (uint64_t)next;
     }
-    if (machine->hole_end - machine->hole_start <= SMALL_HOLE_BYTES)
+    if (machine->hole_end - machine->hole_start <= SMALL_HOLE_BYTES &&
+        all.end - machine->hole_end > FEW_BYTES)
         machine->hole_start = machine->hole_end = all.end;
     machine->hole_known_end = machine->hole_start;
     machine->n_known_blocks = -1;
@@ -323,12 +325,14 @@ mote_status mt_process_list_written(struct mt_machine *machine, struct mt_page_s
                                     mote_error *err)
 {
     struct range all = private_range(machine);
+    bool has_new = has_new_pages(machine);
     (void)err;
+    machine->may_hold_frames |= has_new;
     if (!machine->is_tracked) {
         add_existing(machine, all, set);
         return MOTE_OK;
     }
-    add_of_hole(machine, set);
+    add_of_hole(machine, has_new, set);
     if (add_written(machine, before_hole(machine), set) && add_behind_hole(machine, set))
         return MOTE_OK;
     machine->is_tracked = false;

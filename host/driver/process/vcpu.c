@@ -60,12 +60,17 @@ static uint32_t get_u32(const uint8_t *from)
     return __atomic_load_n((const uint32_t *)(const void *)from, __ATOMIC_ACQUIRE);
 }
 
-/* Initial vector state: the header names no component, so all are initialised. */
-static void write_initial_vectors(uint8_t *area)
+/* Initial vector state: the header names no component, so all are initialised. The guest can read
+ * what stands behind it. */
+static void write_initial_vectors(struct mt_machine *machine)
 {
+    uint8_t *area = machine->to + MT_TO_VECTORS;
     const uint32_t mxcsr = MXCSR_DEFAULT;
-    memset(area, 0, HEADER_OFFSET + HEADER_BYTES);
+    memset(area, 0,
+           machine->has_wide_vectors ? machine->prepared->vector_bytes
+                                     : HEADER_OFFSET + HEADER_BYTES);
     memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+    machine->has_wide_vectors = false;
 }
 
 /* Vector state that a guest may have made up: `xrstor` faults on reserved bits, none is let
@@ -76,7 +81,11 @@ void mt_process_write_vectors(struct mt_machine *machine, const uint8_t *from, u
     uint8_t *area = machine->to + MT_TO_VECTORS;
     uint32_t mxcsr;
     uint64_t components;
-    memcpy(area, from, len_bytes < prepared->vector_bytes ? len_bytes : prepared->vector_bytes);
+    if (len_bytes > prepared->vector_bytes)
+        len_bytes = prepared->vector_bytes;
+    machine->has_wide_vectors = true;
+    memcpy(area, from, len_bytes);
+    memset(area + len_bytes, 0, prepared->vector_bytes - len_bytes);
     memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
     mxcsr &= prepared->mxcsr_mask;
     memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
@@ -92,7 +101,7 @@ static void write_vectors(struct mt_machine *machine)
     uint64_t len_bytes;
     const uint8_t *from = mt_process_frame_vectors(machine, &len_bytes);
     if (from == NULL)
-        write_initial_vectors(machine->to + MT_TO_VECTORS);
+        write_initial_vectors(machine);
     else
         mt_process_write_vectors(machine, from, len_bytes);
 }
@@ -110,6 +119,20 @@ static void forget_signal(struct mt_machine *machine)
     put_u32(machine->from + MT_FROM_IS_KICKED, 0);
 }
 
+/* Signals that came since the child was at rest left a frame of what it was interrupted in. */
+static void forget_left(struct mt_machine *machine)
+{
+    if (get_u32(machine->from + MT_FROM_IS_SIGNAL) != 0)
+        mt_process_forget_frames(machine);
+    mt_process_forget_words(machine);
+}
+
+/* Whether the child will start from a state that is not its own. */
+static bool starts_anew(const struct mt_machine *machine)
+{
+    return machine->next == MT_NEXT_ENTER || machine->next == MT_NEXT_LOADED;
+}
+
 static void write_enter(struct mt_machine *machine)
 {
     const struct mt_registers *enter = &machine->enter;
@@ -119,18 +142,11 @@ static void write_enter(struct mt_machine *machine)
         [MT_REGISTER_R9] = enter->r9,   [MT_REGISTER_RSP] = enter->rsp,
         [MT_REGISTER_RIP] = enter->rip, [MT_REGISTER_RFLAGS] = FLAGS_RESERVED,
     };
-    write_initial_vectors(machine->to + MT_TO_VECTORS);
+    write_initial_vectors(machine);
     put_u64(machine->to + MT_TO_FS_BASE, 0);
     put_u64(machine->to + MT_TO_GS_BASE, 0);
     write_registers(machine, MT_RESUME_ENTER, registers);
-    put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    forget_signal(machine);
-}
-
-static void write_loaded(struct mt_machine *machine)
-{
-    put_u64(machine->from + MT_FROM_IS_OUT, 0);
-    forget_signal(machine);
+    forget_left(machine);
 }
 
 /* As behind the stub page's call, with the vector state of a frame. */
@@ -160,19 +176,27 @@ static void write_context(struct mt_machine *machine)
     write_registers(machine, MT_RESUME_CONTEXT, registers);
 }
 
-/* Whether the child was told to give itself back what it left by the stub page. */
-static bool gets_back(const struct mt_machine *machine)
+static uint64_t kind_of_resume(const struct mt_machine *machine)
 {
     uint64_t kind;
     memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
-    return kind == MT_RESUME_RETURN;
+    return kind;
+}
+
+/* Whether the child was told to give itself back what it left by the stub page. */
+static bool gets_back(const struct mt_machine *machine)
+{
+    return kind_of_resume(machine) == MT_RESUME_RETURN;
 }
 
 /* The signal came before the child had resumed: what it resumes from is still there. But vector
- * state that it had kept in its registers went to the frame. */
+ * state that it had kept in its registers went to the frame; so did that of a call before, where
+ * the child was to start from another state. */
 static void write_repeat(struct mt_machine *machine)
 {
     bool is_first;
+    if (kind_of_resume(machine) == MT_RESUME_ENTER)
+        mt_process_forget_frames(machine);
     if (gets_back(machine) && mt_process_read_first_frame(machine, &is_first))
         write_return_from_frame(machine);
 }
@@ -200,7 +224,7 @@ static void write_next(struct mt_machine *machine)
         write_enter(machine);
         break;
     case MT_NEXT_LOADED:
-        write_loaded(machine);
+        forget_left(machine);
         break;
     case MT_NEXT_RETURN:
         write_return(machine);
@@ -411,7 +435,7 @@ static enum mt_event resume(struct mt_machine *machine, mote_error *err)
 #define FALL_ASLEEP_NS 2000000u
 
 /* A signal hit the child as it waited for an answer, and it waits again: all that changed is where
- * its vector state is. */
+ * its vector state is, if that is still of use. */
 static void take_signal(struct mt_machine *machine)
 {
     bool is_first;
@@ -419,6 +443,8 @@ static void take_signal(struct mt_machine *machine)
         return;
     if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
         machine->is_vectors_in_frame = mt_process_read_first_frame(machine, &is_first);
+    if (starts_anew(machine))
+        mt_process_forget_frames(machine);
     forget_signal(machine);
 }
 

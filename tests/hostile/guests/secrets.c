@@ -186,6 +186,33 @@ MOTEG_FUNCTION(bytes, Found)
     return (moteg_bytes){(const uint8_t *)&secrets_found, sizeof(secrets_found)};
 }
 
+/* ---- Any address ---- */
+
+/* No register and no word of the guest's own ever holds the word itself, but its complement. */
+MOTEG_FUNCTION(void, WriteWord, (u64, address), (u64, complement))
+{
+    *(volatile uint64_t *)address = ~complement;
+}
+
+MOTEG_FUNCTION(u64, CountWords, (u64, start), (u64, end), (u64, complement))
+{
+    uint64_t n = 0;
+    for (uint64_t at = start; at < end; at += sizeof(uint64_t))
+        n += (*(const volatile uint64_t *)at ^ complement) == UINT64_MAX;
+    return n;
+}
+
+/* Have the word in two registers for so many turns, and nowhere else. */
+MOTEG_FUNCTION(void, Compute, (u64, complement), (u64, turns))
+{
+    __asm__ volatile("movq %0, %%r12\n\tnotq %%r12\n\tmovq %%r12, %%xmm7\n"
+                     "1:\tdecq %1\n\tjnz 1b\n\t"
+                     "xorl %%r12d, %%r12d\n\tpxor %%xmm7, %%xmm7"
+                     : "+r"(complement), "+r"(turns)
+                     :
+                     : "r12", "xmm7", "cc");
+}
+
 /* ---- Other places ---- */
 
 MOTEG_FUNCTION(void, Take, (bytes, first), (bytes, second))
