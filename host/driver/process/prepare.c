@@ -22,6 +22,10 @@
 /* From this kernel on SECCOMP_IOCTL_NOTIF_RECV returns when the child has died. */
 #define PLAIN_WAIT_MAJOR 6u
 #define PLAIN_WAIT_MINOR 11u
+/* And from this one on PAGEMAP_SCAN does not take a written page for a clean one as it is moved
+ * ("fs/proc/task_mmu: fix uffd-wp confusion in pagemap_scan_pmd_entry()"). */
+#define TRACKING_MAJOR 6u
+#define TRACKING_MINOR 9u
 
 /* No page of a guest has a protection key. A guest that denies itself all memory would only keep
  * the kernel from telling of its faults: its rights are reset at every signal. */
@@ -33,7 +37,7 @@
 
 /* ---- What the host's CPU and kernel have ---- */
 
-static bool kernel_ends_waits(void)
+static bool is_kernel_at_least(unsigned long wanted_major, unsigned long wanted_minor)
 {
     struct utsname name;
     char *end;
@@ -41,7 +45,7 @@ static bool kernel_ends_waits(void)
         return false;
     unsigned long major = strtoul(name.release, &end, 10);
     unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-    return major > PLAIN_WAIT_MAJOR || (major == PLAIN_WAIT_MAJOR && minor >= PLAIN_WAIT_MINOR);
+    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
 }
 
 static uint32_t read_mxcsr_mask(void)
@@ -80,7 +84,8 @@ static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error 
     prepared->vector_bytes = ebx;
     prepared->vector_components = read_xcr0() & ~XCR0_PKRU;
     prepared->mxcsr_mask = read_mxcsr_mask();
-    prepared->can_wait_plainly = kernel_ends_waits();
+    prepared->can_wait_plainly = is_kernel_at_least(PLAIN_WAIT_MAJOR, PLAIN_WAIT_MINOR);
+    prepared->can_track = is_kernel_at_least(TRACKING_MAJOR, TRACKING_MINOR);
     prepared->waiting = &mt_waiting_by_notification;
     return MOTE_OK;
 }

@@ -59,6 +59,7 @@ struct mt_process_prepared {
     uint64_t vector_components; /* XCR0 */
     uint32_t mxcsr_mask;
     bool can_wait_plainly; /* the kernel ends the wait for a child that died, and that alone */
+    bool can_track;        /* the kernel's word on written pages can be relied on */
     const struct mt_waiting *waiting;
     pthread_mutex_t lock; /* one request at a time on the channel */
     struct mt_zygote zygote;

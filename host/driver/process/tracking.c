@@ -5,7 +5,7 @@
  * A page that exists in the sandbox's file is used: that needs nothing of the system, and is exact
  * for what was zero. For the rest a child is put in place whose writes the kernel tracks: pages are
  * write-protected, and the kernel lifts the protection at the first write and tells nobody
- * (UFFD_FEATURE_WP_ASYNC, from Linux 6.7 on). A page is clean when it is still protected;
+ * (UFFD_FEATURE_WP_ASYNC; relied on from Linux 6.9 on). A page is clean when it is still protected;
  * what is not known to be so counts as written, and is never protected again. Where this cannot be
  * had - older kernels, no /proc, userfaultfd(2) refused - all pages that exist count as written.
  *
@@ -307,7 +307,7 @@ static bool put_tracked_child(struct mt_machine *machine)
 
 mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)
 {
-    if (machine->is_tracked || machine->cannot_track)
+    if (machine->is_tracked || machine->cannot_track || !machine->prepared->can_track)
         return MOTE_OK;
     (void)zero_from; /* the file says more */
     (void)err;       /* without tracking there is more to copy */
