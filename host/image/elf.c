@@ -340,27 +340,42 @@ mote_status mt_elf_parse(struct mt_image *image, const uint8_t *file, uint64_t f
     return status;
 }
 
+/* The last segment that starts at address or below it; where there is none, the first: how far the
+ * address is into it wraps then to nearly 2^64, which no segment has. */
+static const Elf64_Phdr *load_before(const struct mt_elf *elf, uint64_t address)
+{
+    size_t low = 1;
+    size_t high = elf->n_loads;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (elf->loads[middle].header.p_vaddr - elf->base <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &elf->loads[low - 1].header;
+}
+
+static uint64_t into(const struct mt_elf *elf, const Elf64_Phdr *header, uint64_t address)
+{
+    return address - (header->p_vaddr - elf->base);
+}
+
 bool mt_elf_is_loaded(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes)
 {
-    for (size_t i = 0; i < elf->n_loads; i++) {
-        const Elf64_Phdr *header = &elf->loads[i].header;
-        uint64_t first = header->p_vaddr - elf->base;
-        if (start >= first && mt_range_ok(start - first, len_bytes, header->p_memsz))
-            return true;
-    }
-    return false;
+    const Elf64_Phdr *header = load_before(elf, start);
+    return mt_range_ok(into(elf, header, start), len_bytes, header->p_memsz);
+}
+
+bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes)
+{
+    const Elf64_Phdr *header = load_before(elf, start);
+    return mt_range_ok(into(elf, header, start), len_bytes, header->p_filesz);
 }
 
 uint64_t mt_elf_file_offset(const struct mt_elf *elf, uint64_t address)
 {
-    uint64_t offset = 0;
-    for (size_t i = 0; i < elf->n_loads; i++) {
-        const Elf64_Phdr *header = &elf->loads[i].header;
-        uint64_t first = header->p_vaddr - elf->base;
-        if (address < first)
-            break;
-        uint64_t into = address - first;
-        offset = header->p_offset + (into < header->p_filesz ? into : header->p_filesz);
-    }
-    return offset;
+    const Elf64_Phdr *header = load_before(elf, address);
+    uint64_t into_bytes = into(elf, header, address);
+    return header->p_offset + (into_bytes < header->p_filesz ? into_bytes : header->p_filesz);
 }

@@ -45,6 +45,10 @@ mote_status mt_elf_parse(struct mt_image *image, const uint8_t *file, uint64_t f
 /* Whether [start, start + len_bytes) lies inside the memory of one segment. */
 bool mt_elf_is_loaded(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes);
 
+/* The same, and the file has all of these bytes. What is walked entry by entry has to: zeroed
+ * memory is as long as a header says, whatever the size of the file. */
+bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes);
+
 /* Where in the file the byte at address comes from; for zeroed memory, the end of what its segment
  * takes from the file. Only to name a place in an error. */
 uint64_t mt_elf_file_offset(const struct mt_elf *elf, uint64_t address);

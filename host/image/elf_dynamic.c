@@ -21,13 +21,14 @@ static const struct {
     [MT_DYNAMIC_FLAGS_1] = {DT_FLAGS_1, "DT_FLAGS_1"},
 };
 
-static mote_status keep(struct mt_dynamic *dynamic, const Elf64_Dyn *found, uint64_t at,
-                        mote_error *err)
+static mote_status keep(const struct mt_elf *elf, struct mt_dynamic *dynamic,
+                        const Elf64_Dyn *found, uint64_t address, mote_error *err)
 {
     for (size_t i = 0; i < MT_N_DYNAMIC_TAGS; i++) {
         struct mt_dynamic_entry *entry = &dynamic->entries[i];
         if (wanted_tags[i].tag != found->d_tag)
             continue;
+        uint64_t at = mt_elf_file_offset(elf, address) + offsetof(Elf64_Dyn, d_un);
         if (entry->is_present)
             return mt_fail_load(err, MOTE_E_IMAGE_RELOCATION, entry->field, found->d_un.d_val, at,
                                 "a second entry of this tag in the dynamic section");
@@ -38,7 +39,8 @@ static mote_status keep(struct mt_dynamic *dynamic, const Elf64_Dyn *found, uint
     return MOTE_OK;
 }
 
-/* DT_NULL ends the section; so does its end. */
+/* DT_NULL ends the section; so does its end. Zeroed memory is DT_NULL: no more is looked at than
+ * the file has. */
 static mote_status read_entries(const struct mt_elf *elf, const struct mt_image *image,
                                 struct mt_dynamic *dynamic, mote_error *err)
 {
@@ -50,8 +52,7 @@ static mote_status read_entries(const struct mt_elf *elf, const struct mt_image 
         memcpy(&found, image->memory + address, sizeof(found));
         if (found.d_tag == DT_NULL)
             return MOTE_OK;
-        uint64_t at = mt_elf_file_offset(elf, address) + offsetof(Elf64_Dyn, d_un);
-        mote_status status = keep(dynamic, &found, at, err);
+        mote_status status = keep(elf, dynamic, &found, address, err);
         if (status != MOTE_OK)
             return status;
     }

@@ -23,6 +23,7 @@ struct search {
     const struct mt_elf *elf;
     const struct mt_image *image;
     uint64_t description;
+    uint64_t room_bytes; /* what segments of notes not read yet may have */
     mote_error *err;
 };
 
@@ -73,7 +74,9 @@ static mote_status read_one(struct search *search, uint64_t alignment, uint64_t 
     return status;
 }
 
-/* Notes are padded to 4 bytes, and to 8 in a segment that is aligned to 8. */
+/* Notes are padded to 4 bytes, and to 8 in a segment that is aligned to 8. Zeroes are notes, too:
+ * those of zeroed memory would be more than the file has bytes, and so would those of many segments
+ * that are one and the same. */
 static mote_status read_segment(struct search *search, const struct mt_elf_segment *segment)
 {
     const Elf64_Phdr *header = &segment->header;
@@ -81,10 +84,15 @@ static mote_status read_segment(struct search *search, const struct mt_elf_segme
     if (header->p_memsz == 0)
         return MOTE_OK;
     uint64_t at = header->p_vaddr - elf->base;
-    if (header->p_vaddr < elf->base || !mt_elf_is_loaded(elf, at, header->p_memsz))
+    if (header->p_vaddr < elf->base || !mt_elf_is_from_file(elf, at, header->p_memsz))
         return mt_fail_load(search->err, MOTE_E_IMAGE_NOTE, "p_vaddr", header->p_vaddr,
                             segment->at + offsetof(Elf64_Phdr, p_vaddr),
-                            "PT_NOTE is not inside a loaded segment");
+                            "PT_NOTE is not inside what a segment loads from the file");
+    if (header->p_memsz > search->room_bytes)
+        return mt_fail_load(search->err, MOTE_E_IMAGE_NOTE, "p_memsz", header->p_memsz,
+                            segment->at + offsetof(Elf64_Phdr, p_memsz),
+                            "all PT_NOTE together are longer than the file");
+    search->room_bytes -= header->p_memsz;
     uint64_t end = at + header->p_memsz;
     uint64_t alignment = header->p_align == 8 ? 8 : 4;
     while (at < end && end - at >= sizeof(Elf64_Nhdr)) {
@@ -301,7 +309,7 @@ static mote_status read_note(const struct search *search, struct mt_image *image
 
 mote_status mt_elf_read_note(const struct mt_elf *elf, struct mt_image *image, mote_error *err)
 {
-    struct search search = {.elf = elf, .image = image, .err = err};
+    struct search search = {.elf = elf, .image = image, .room_bytes = elf->file_bytes, .err = err};
     for (size_t i = 0; i < elf->n_notes; i++) {
         mote_status status = read_segment(&search, &elf->notes[i]);
         if (status != MOTE_OK)

@@ -10,7 +10,7 @@
 #include "host/base/checked.h"
 #include <inttypes.h>
 
-/* A table of relocations in the image's memory. */
+/* A table of relocations in the image's memory; the file has all of it, in one piece. */
 struct table {
     uint64_t start;
     uint64_t n;
@@ -72,9 +72,13 @@ static mote_status find_table(const struct mt_elf *elf, const struct mt_dynamic_
         return fail_entry(err, MOTE_E_IMAGE_RELOCATION, len, len->at,
                           "not a multiple of the size of a relocation");
     if (address->value < elf->base ||
-        !mt_elf_is_loaded(elf, address->value - elf->base, len->value))
-        return fail_entry(err, MOTE_E_IMAGE_BOUNDS, address, address->at,
-                          "the table of relocations is not inside a loaded segment");
+        !mt_elf_is_from_file(elf, address->value - elf->base, len->value))
+        return fail_entry(
+            err, MOTE_E_IMAGE_BOUNDS, address, address->at,
+            "the table of relocations is not inside what a segment loads from the file");
+    if (len->value / entry_bytes > MT_MAX_RELOCATIONS)
+        return mt_fail_load(err, MOTE_E_IMAGE_TOO_LARGE, len->field, len->value, len->at,
+                            "more than %u relocations", MT_MAX_RELOCATIONS);
     *table = (struct table){address->value - elf->base, len->value / entry_bytes};
     return MOTE_OK;
 }
@@ -147,11 +151,11 @@ static mote_status take(struct walk *walk, const struct entry *entry)
 static mote_status walk_entries(struct walk *walk, const struct table *table, enum form form)
 {
     uint64_t entry_bytes = forms[form].entry_bytes;
+    uint64_t table_at = mt_elf_file_offset(walk->elf, table->start);
     for (uint64_t i = 0; i < table->n; i++) {
         Elf64_Rela rela = {0};
-        uint64_t address = table->start + i * entry_bytes;
-        memcpy(&rela, walk->image->memory + address, entry_bytes);
-        uint64_t at = mt_elf_file_offset(walk->elf, address);
+        uint64_t at = table_at + i * entry_bytes;
+        memcpy(&rela, walk->image->memory + table->start + i * entry_bytes, entry_bytes);
         uint32_t type = ELF64_R_TYPE(rela.r_info);
         if (type == R_X86_64_NONE)
             continue;
@@ -192,10 +196,10 @@ static mote_status walk_bitmap(struct walk *walk, uint64_t word, uint64_t place,
 static mote_status walk_relr(struct walk *walk, const struct table *table)
 {
     uint64_t next = 0;
+    uint64_t table_at = mt_elf_file_offset(walk->elf, table->start);
     for (uint64_t i = 0; i < table->n; i++) {
-        uint64_t address = table->start + i * sizeof(uint64_t);
-        uint64_t at = mt_elf_file_offset(walk->elf, address);
-        uint64_t word = mt_read_u64(walk->image->memory + address);
+        uint64_t at = table_at + i * sizeof(uint64_t);
+        uint64_t word = mt_read_u64(walk->image->memory + table->start + i * sizeof(uint64_t));
         mote_status status;
         if ((word & 1) == 0) {
             const struct entry entry = {.place = word, .place_at = at};

@@ -180,6 +180,7 @@ static const struct bad bad_segments[] = {
 #define DYNAMIC_TAG(which) dynamic[MAKER_D_##which].d_tag
 #define ABSENT DT_DEBUG
 #define IMAGE_BYTES 0x6000u
+#define ZEROED MAKER_DATA_VA(sections)
 #define LAST_PACKED (MAKER_DATA_VA(packed[1]) + (63 + 62) * 8)
 #define TYPE(number) ELF64_R_INFO(0, number)
 
@@ -221,6 +222,13 @@ static const struct bad bad_relocations[] = {
      "DT_RELA",
      MAKER_OFFSET(rela),
      offsetof(struct elf_maker, DYNAMIC(RELA))},
+    /* In zeroed memory, and half in it: the file has to have all of a table. */
+    ONE(DYNAMIC(RELA), ZEROED, BOUNDS, "DT_RELA"),
+    ONE(DYNAMIC(RELA), ZEROED - 24, BOUNDS, "DT_RELA"),
+    ONE(DYNAMIC(REL), ZEROED, BOUNDS, "DT_REL"),
+    ONE(DYNAMIC(RELR), ZEROED, BOUNDS, "DT_RELR"),
+    ONE(DYNAMIC(JMPREL), ZEROED, BOUNDS, "DT_JMPREL"),
+    ONE(DYNAMIC(JMPREL), ZEROED - 23, BOUNDS, "DT_JMPREL"),
     ONE(DYNAMIC(REL), 0x100000, BOUNDS, "DT_REL"),
     ONE(DYNAMIC(RELSZ), 24, RELOCATION, "DT_RELSZ"),
     ONE(DYNAMIC(RELENT), 24, RELOCATION, "DT_RELENT"),
@@ -272,6 +280,7 @@ static const struct bad bad_relocations[] = {
 };
 
 #define NOTE_FIELD(member) note.description.member
+#define READ_ONLY_FILE_BYTES (MAKER_OFFSET(long_name) + MEMBER_BYTES(long_name))
 #define TABLE_START ((uint32_t)(MAKER_DATA_VA(functions) - MAKER_OFFSET(NOTE_FIELD(table_start))))
 #define TABLE_END ((uint32_t)(MAKER_DATA_VA(functions) + 64 - MAKER_OFFSET(NOTE_FIELD(table_end))))
 /* A name is read through its pointer, which the relocation sets. */
@@ -320,6 +329,14 @@ static const struct bad bad_notes[] = {
     ONE(headers[MAKER_H_NOTE].p_vaddr, 0x100000, NOTE, "p_vaddr"),
     ONE(headers[MAKER_H_NOTE].p_vaddr, LAST_VALUE, NOTE, "p_vaddr"),
     {{SET(headers[MAKER_H_NOTE].p_memsz, 0x2000)},
+     NOTE,
+     "p_vaddr",
+     MAKER_OFFSET(other_note),
+     offsetof(struct elf_maker, headers[MAKER_H_NOTE].p_vaddr)},
+    /* In zeroed memory, which is notes without end, and reaching into it. */
+    ONE(headers[MAKER_H_NOTE].p_vaddr, ZEROED, NOTE, "p_vaddr"),
+    {{SET(headers[MAKER_H_READ_ONLY].p_memsz, 0x1000),
+      SET(headers[MAKER_H_NOTE].p_memsz, READ_ONLY_FILE_BYTES - MAKER_OFFSET(other_note) + 1)},
      NOTE,
      "p_vaddr",
      MAKER_OFFSET(other_note),
@@ -499,16 +516,66 @@ static void test_more_rela_entries_than_the_cap_are_refused(void **state)
     maker->DATA_SEGMENT.p_filesz = file_bytes - DATA_OFFSET;
     maker->DATA_SEGMENT.p_memsz = file_bytes - DATA_OFFSET;
     maker->dynamic[MAKER_D_RELA].d_un.d_ptr = table_address;
-    maker->dynamic[MAKER_D_RELASZ].d_un.d_val = n * sizeof(Elf64_Rela);
     for (uint64_t i = 0; i < n; i++) {
         const Elf64_Rela rela = {table_address + i * 8, TYPE(R_X86_64_RELATIVE), 0};
         memcpy(file + table + i * sizeof(rela), &rela, sizeof(rela));
     }
+    maker->dynamic[MAKER_D_RELASZ].d_un.d_val = n * sizeof(Elf64_Rela);
+    const struct bad by_size = {{{0}},
+                                TOO_LARGE,
+                                "DT_RELASZ",
+                                n * sizeof(Elf64_Rela),
+                                offsetof(struct elf_maker, DYNAMIC(RELASZ))};
+    expect_refusal(file, file_bytes, &by_size);
+    /* One less fills the cap, and the next table's first is too many. */
+    maker->dynamic[MAKER_D_RELASZ].d_un.d_val = (n - 1) * sizeof(Elf64_Rela);
+    const struct bad by_count = {{{0}},
+                                 TOO_LARGE,
+                                 "r_offset",
+                                 MAKER_DATA_VA(implicit_pointer),
+                                 offsetof(struct elf_maker, rel[0].r_offset)};
+    expect_refusal(file, file_bytes, &by_count);
+    free(file);
+}
+
+/* The last 24 bytes that the file has of the data: an entry that relocates nothing. */
+static void test_a_table_may_end_where_the_files_bytes_do(void **state)
+{
+    (void)state;
+    struct elf_maker maker;
+    struct mt_image image;
+    elf_maker_fill(&maker);
+    maker.dynamic[MAKER_D_JMPREL].d_un.d_ptr = ZEROED - sizeof(Elf64_Rela);
+    assert_int_equal(mt_image_init(&image, (const uint8_t *)&maker, sizeof(maker), NULL, NULL),
+                     MOTE_OK);
+    mt_image_fini(&image);
+}
+
+/* Any number of segments may be the same notes, so that their sum is what counts. */
+static void test_notes_longer_than_the_file_are_refused(void **state)
+{
+    (void)state;
+    size_t file_bytes = DATA_OFFSET + 0x8000;
+    uint8_t *file = make_room(file_bytes);
+    struct elf_maker *maker = (struct elf_maker *)file;
+    Elf64_Phdr *before = &maker->headers[MAKER_H_TLS];
+    Elf64_Phdr *last = &maker->headers[MAKER_H_SPARE];
+    uint64_t left = file_bytes - maker->headers[MAKER_H_NOTE].p_memsz;
+    struct mt_image image;
+    maker->DATA_SEGMENT.p_filesz = 0x8000;
+    maker->DATA_SEGMENT.p_memsz = 0x8000;
+    *last = (Elf64_Phdr){.p_type = PT_NOTE, .p_memsz = left / 2};
+    last->p_vaddr = MAKER_DATA + sizeof(*maker) - DATA_OFFSET;
+    *before = *last;
+    before->p_memsz = left - left / 2;
+    assert_int_equal(mt_image_init(&image, file, file_bytes, NULL, NULL), MOTE_OK);
+    mt_image_fini(&image);
+    last->p_memsz++;
     const struct bad bad = {{{0}},
-                            TOO_LARGE,
-                            "r_offset",
-                            table_address + (n - 1) * 8,
-                            table + (n - 1) * sizeof(Elf64_Rela)};
+                            NOTE,
+                            "p_memsz",
+                            last->p_memsz,
+                            offsetof(struct elf_maker, headers[MAKER_H_SPARE].p_memsz)};
     expect_refusal(file, file_bytes, &bad);
     free(file);
 }
@@ -596,6 +663,8 @@ int main(void)
         cmocka_unit_test(test_a_file_over_the_cap_is_refused),
         cmocka_unit_test(test_more_packed_relocations_than_the_cap_are_refused),
         cmocka_unit_test(test_more_rela_entries_than_the_cap_are_refused),
+        cmocka_unit_test(test_a_table_may_end_where_the_files_bytes_do),
+        cmocka_unit_test(test_notes_longer_than_the_file_are_refused),
         cmocka_unit_test(test_a_name_that_runs_off_the_image_is_refused),
         cmocka_unit_test(test_a_second_mote_note_is_refused),
         cmocka_unit_test(test_an_executable_that_is_no_pie_is_refused),

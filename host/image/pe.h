@@ -168,6 +168,10 @@ uint64_t mt_pe_directory_at(const struct mt_pe *pe, enum mt_pe_directory_index i
 /* Whether [start, start + len_bytes) lies inside the memory of one section. */
 bool mt_pe_is_loaded(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes);
 
+/* The same, and the file has all of these bytes. What is walked entry by entry has to: zeroed
+ * memory is as long as a header says, whatever the size of the file. */
+bool mt_pe_is_from_file(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes);
+
 /* Where in the file the byte at address comes from; for zeroed memory, the end of what its section
  * takes from the file. Only to name a place in an error. */
 uint64_t mt_pe_file_offset(const struct mt_pe *pe, uint64_t address);

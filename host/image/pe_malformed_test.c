@@ -434,6 +434,32 @@ static void test_all_pairs_of_section_fields(void **state)
     assert_true(n_loaded > 100);
 }
 
+/* A block may fill the rest of what the file has of a section; one that is longer would go on in
+ * zeroed memory, which is entries that relocate nothing. */
+static void test_a_block_that_goes_on_in_zeroed_memory_is_refused(void **state)
+{
+    (void)state;
+    struct pe_maker maker;
+    struct mt_image image;
+    struct mt_pe_directory *directory = &maker.DIRECTORY(MT_PE_RELOCATION);
+    enum { IN_FILE = 16, LONGER = IN_FILE + 4 };
+    uint64_t at = PE_MAKER_OFFSET(pointer) + 512 - IN_FILE;
+    struct mt_pe_block block = {PE_MAKER_DATA, IN_FILE};
+    pe_maker_fill(&maker);
+    *directory = (struct mt_pe_directory){PE_MAKER_DATA + 512 - IN_FILE, IN_FILE};
+    memcpy((uint8_t *)&maker + at, &block, sizeof(block));
+    assert_int_equal(
+        mt_image_init(&image, (const uint8_t *)&maker, PE_MAKER_FILE_BYTES, NULL, NULL), MOTE_OK);
+    mt_image_fini(&image);
+    block.len_bytes = LONGER;
+    directory->len_bytes = LONGER;
+    memcpy((uint8_t *)&maker + at, &block, sizeof(block));
+    const struct bad bad = {
+        {{0}},
+        NAMED(BOUNDS, "base relocation RVA", directory->rva, DIRECTORY(MT_PE_RELOCATION).rva)};
+    expect_refusal((const uint8_t *)&maker, PE_MAKER_FILE_BYTES, &bad);
+}
+
 /* 4 Mi relocations need 32 MiB of memory to lie in, 8 MiB of entries, and a block for each page. */
 static void test_more_relocations_than_the_cap_are_refused(void **state)
 {
@@ -491,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_a_file_cut_in_a_header_is_refused),
         cmocka_unit_test(test_the_first_bytes_say_what_a_file_is),
         cmocka_unit_test(test_all_pairs_of_section_fields),
+        cmocka_unit_test(test_a_block_that_goes_on_in_zeroed_memory_is_refused),
         cmocka_unit_test(test_more_relocations_than_the_cap_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

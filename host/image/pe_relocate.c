@@ -134,9 +134,9 @@ mote_status mt_pe_relocate(const struct mt_pe *pe, struct mt_image *image, mote_
     };
     if (directory->len_bytes == 0)
         return MOTE_OK;
-    if (!mt_pe_is_loaded(pe, directory->rva, directory->len_bytes))
+    if (!mt_pe_is_from_file(pe, directory->rva, directory->len_bytes))
         return mt_fail_load(err, MOTE_E_IMAGE_BOUNDS, "base relocation RVA", directory->rva,
                             mt_pe_directory_at(pe, MT_PE_RELOCATION),
-                            "the relocations are not inside a section");
+                            "the relocations are not inside what a section loads from the file");
     return collect_and_apply(&walk, image);
 }

@@ -288,6 +288,12 @@ bool mt_pe_is_loaded(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes)
     return section != NULL && mt_range_ok(start - section->start, len_bytes, section->len_bytes);
 }
 
+bool mt_pe_is_from_file(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes)
+{
+    const struct mt_pe_section *section = section_before(pe, start);
+    return section != NULL && mt_range_ok(start - section->start, len_bytes, section->n_from_file);
+}
+
 uint64_t mt_pe_file_offset(const struct mt_pe *pe, uint64_t address)
 {
     const struct mt_pe_section *section = section_before(pe, address);

@@ -28,6 +28,11 @@ bool mt_pe_is_loaded(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes)
            (start >= SECOND_START && mt_range_ok(start, len_bytes, IMAGE_BYTES));
 }
 
+bool mt_pe_is_from_file(const struct mt_pe *pe, uint64_t start, uint64_t len_bytes)
+{
+    return mt_pe_is_loaded(pe, start, len_bytes);
+}
+
 uint64_t mt_pe_file_offset(const struct mt_pe *pe, uint64_t address)
 {
     (void)pe;

@@ -25,6 +25,11 @@ bool mt_elf_is_loaded(const struct mt_elf *elf, uint64_t start, uint64_t len_byt
            (start >= SECOND_START && mt_range_ok(start, len_bytes, IMAGE_BYTES));
 }
 
+bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes)
+{
+    return mt_elf_is_loaded(elf, start, len_bytes);
+}
+
 uint64_t mt_elf_file_offset(const struct mt_elf *elf, uint64_t address)
 {
     (void)elf;
