@@ -185,21 +185,29 @@ int bcmp(const void *a, const void *b, size_t n)
     return memcmp(a, b, n);
 }
 
-void *memchr(const void *data, int byte, size_t n)
+/* Nothing behind the first match may be touched (C17 7.24.5.1), which may be all that is there:
+ * strnlen() and strdup() ask with an n that is larger than the memory. Aligned blocks cannot cross
+ * into another page, as in strlen(). */
+__attribute__((no_sanitize("address"))) void *memchr(const void *data, int byte, size_t n)
 {
     const uint8_t *bytes = data;
-    mt_block wanted = mt_block_of(byte);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        unsigned equal = mt_block_equal(mt_block_load(bytes + i), wanted);
-        if (equal != 0)
-            return (void *)(uintptr_t)(bytes + i + __builtin_ctz(equal));
+    size_t before = (uintptr_t)bytes % MT_BLOCK_BYTES;
+    const mt_block *block = (const mt_block *)(const void *)(bytes - before);
+    const mt_block wanted = mt_block_of(byte);
+    if (n == 0)
+        return NULL;
+    unsigned found = mt_block_equal(*block, wanted) >> before;
+    size_t at = 0, seen = MT_BLOCK_BYTES - before;
+    while (found == 0 && seen < n) {
+        block++;
+        at = seen;
+        seen += MT_BLOCK_BYTES;
+        found = mt_block_equal(*block, wanted);
     }
-    for (; i < n; i++) {
-        if (bytes[i] == (uint8_t)byte)
-            return (void *)(uintptr_t)(bytes + i);
-    }
-    return NULL;
+    if (found == 0)
+        return NULL;
+    at += (size_t)__builtin_ctz(found);
+    return at < n ? (void *)(uintptr_t)(bytes + at) : NULL;
 }
 
 void *memrchr(const void *data, int byte, size_t n)

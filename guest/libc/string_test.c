@@ -162,6 +162,28 @@ static void test_strlen_stays_in_its_page(void **state)
     assert_int_equal(munmap(pages, 8192), 0);
 }
 
+/* memchr() stops at the first match, however much it is told to search. */
+static void test_memchr_reads_nothing_behind_the_match(void **state)
+{
+    (void)state;
+    char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    assert_int_equal(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+    memset(pages, 'x', 4096);
+    pages[4095] = '\0';
+    for (size_t n = 0; n < 100; n++) {
+        char *text = pages + 4095 - n;
+        char copy[128];
+        assert_ptr_equal(guest_memchr(text, '\0', SIZE_MAX), pages + 4095);
+        assert_ptr_equal(guest_memchr(text, '\0', n + 1), pages + 4095);
+        assert_null(guest_memchr(text, '\0', n));
+        assert_int_equal(guest_strnlen(text, SIZE_MAX), n);
+        assert_ptr_equal(guest_stpncpy(copy, text, sizeof(copy)), copy + n);
+    }
+    assert_null(guest_memchr(pages + 4096, 'x', 0));
+    assert_int_equal(munmap(pages, 8192), 0);
+}
+
 static void test_comparisons_like_the_hosts(void **state)
 {
     (void)state;
@@ -266,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_memset_fills_exactly),
         cmocka_unit_test(test_memcmp_and_memchr_find_each_place),
         cmocka_unit_test(test_strlen_stays_in_its_page),
+        cmocka_unit_test(test_memchr_reads_nothing_behind_the_match),
         cmocka_unit_test(test_comparisons_like_the_hosts),
         cmocka_unit_test(test_searches_like_the_hosts),
         cmocka_unit_test(test_copies_end_with_a_nul),
