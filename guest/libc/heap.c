@@ -157,6 +157,8 @@ static void release(struct chunk *chunk)
     }
     if (previous != NULL && !is_used(previous)) {
         unlink_free(previous);
+        /* The header that stays inside must not pass for a used chunk's when it is freed again. */
+        seal(chunk, units_before, units_of(chunk), false);
         units += units_of(previous);
         units_before = previous->units_before;
         chunk = previous;

@@ -267,6 +267,47 @@ static void test_abuse_is_noticed(void **state)
     assert_corrupt(guest_malloc(32), "freed memory");
 }
 
+/* A chunk that its neighbour took in is no chunk any more: neither the one that was freed after the
+ * one before it, nor the one that was freed before. */
+static void test_a_second_free_is_noticed_after_a_merge(void **state)
+{
+    (void)state;
+    uint8_t *first = guest_malloc(40), *second = guest_malloc(40), *third = guest_malloc(40);
+    (void)third;
+    guest_free(first);
+    guest_free(second);
+    assert_corrupt(guest_free(second), "freed before");
+    assert_corrupt(guest_free(first), "freed before");
+    reset(NULL);
+    first = guest_malloc(40);
+    second = guest_malloc(40);
+    third = guest_malloc(40);
+    guest_free(second);
+    guest_free(first);
+    assert_corrupt(guest_free(second), "freed before");
+    reset(NULL);
+    first = guest_malloc(40);
+    second = guest_malloc(40);
+    third = guest_malloc(40);
+    guest_malloc(40);
+    guest_free(first);
+    guest_free(third);
+    guest_free(second);
+    assert_corrupt(guest_free(second), "freed before");
+    assert_corrupt(guest_free(third), "freed before");
+}
+
+/* Growing in place takes in the chunk behind, whose own header is content then. */
+static void test_a_second_free_is_noticed_after_growth(void **state)
+{
+    (void)state;
+    uint8_t *first = guest_malloc(40), *second = guest_malloc(40);
+    guest_malloc(40);
+    guest_free(second);
+    assert_ptr_equal(guest_realloc(first, 80), first);
+    assert_corrupt(guest_free(second), "freed before");
+}
+
 static void test_freeing_null_is_nothing(void **state)
 {
     (void)state;
@@ -286,6 +327,8 @@ int main(void)
         cmocka_unit_test_setup(test_alignment_is_kept, reset),
         cmocka_unit_test_setup(test_random_use_never_overlaps, reset),
         cmocka_unit_test_setup(test_abuse_is_noticed, reset),
+        cmocka_unit_test_setup(test_a_second_free_is_noticed_after_a_merge, reset),
+        cmocka_unit_test_setup(test_a_second_free_is_noticed_after_growth, reset),
         cmocka_unit_test_setup(test_freeing_null_is_nothing, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
