@@ -4,6 +4,7 @@
  * system's C API; and one that fetches a host's result of each type.
  */
 #include <hyperlight_guest.h>
+#include <macro.h>
 #include <printf.h>
 
 #include <string.h>
@@ -104,13 +105,13 @@ static uint64_t twice(uint64_t value)
     return 2 * value;
 }
 
-HYPERLIGHT_WRAP_FUNCTION(print_output, Int, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(guest_function, Int, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(wrong_getter, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(negate, Bool, 1, Bool);
-HYPERLIGHT_WRAP_FUNCTION(add_one, UInt, 1, UInt);
-HYPERLIGHT_WRAP_FUNCTION(minus, Long, 1, Long);
-HYPERLIGHT_WRAP_FUNCTION(twice, ULong, 1, ULong);
+HYPERLIGHT_WRAP_FUNCTION(print_output, Int, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(guest_function, Int, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(wrong_getter, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(negate, Bool, 1, Bool)
+HYPERLIGHT_WRAP_FUNCTION(add_one, UInt, 1, UInt)
+HYPERLIGHT_WRAP_FUNCTION(minus, Long, 1, Long)
+HYPERLIGHT_WRAP_FUNCTION(twice, ULong, 1, ULong)
 
 void hyperlight_main(void)
 {

@@ -4,6 +4,7 @@
  * C API as a stranger's guest would be; mote-cc makes a guest of the mote ABI of it.
  */
 #include <hyperlight_guest.h>
+#include <macro.h>
 #include <printf.h>
 
 #include <stdint.h>
@@ -287,40 +288,39 @@ static void log_message(const char *text, int64_t level)
 
 /* ---- Wrapping and registering ---- */
 
-HYPERLIGHT_WRAP_FUNCTION(print_output, Int, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(print_using_printf, Int, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(echo, String, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(echo_float, Float, 1, Float);
-HYPERLIGHT_WRAP_FUNCTION(echo_double, Double, 1, Double);
-HYPERLIGHT_WRAP_FUNCTION(print_two, Int, 2, String, Int);
-HYPERLIGHT_WRAP_FUNCTION(print_three, Int, 3, String, Int, Long);
-HYPERLIGHT_WRAP_FUNCTION(print_four, Int, 4, String, Int, Long, String);
-HYPERLIGHT_WRAP_FUNCTION(print_five, Int, 5, String, Int, Long, String, String);
-HYPERLIGHT_WRAP_FUNCTION(print_six, Int, 6, String, Int, Long, String, String, Bool);
-HYPERLIGHT_WRAP_FUNCTION(print_seven, Int, 7, String, Int, Long, String, String, Bool, Bool);
-HYPERLIGHT_WRAP_FUNCTION(print_eight, Int, 8, String, Int, Long, String, String, Bool, Bool,
-                         String);
+HYPERLIGHT_WRAP_FUNCTION(print_output, Int, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(print_using_printf, Int, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(echo, String, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(echo_float, Float, 1, Float)
+HYPERLIGHT_WRAP_FUNCTION(echo_double, Double, 1, Double)
+HYPERLIGHT_WRAP_FUNCTION(print_two, Int, 2, String, Int)
+HYPERLIGHT_WRAP_FUNCTION(print_three, Int, 3, String, Int, Long)
+HYPERLIGHT_WRAP_FUNCTION(print_four, Int, 4, String, Int, Long, String)
+HYPERLIGHT_WRAP_FUNCTION(print_five, Int, 5, String, Int, Long, String, String)
+HYPERLIGHT_WRAP_FUNCTION(print_six, Int, 6, String, Int, Long, String, String, Bool)
+HYPERLIGHT_WRAP_FUNCTION(print_seven, Int, 7, String, Int, Long, String, String, Bool, Bool)
+HYPERLIGHT_WRAP_FUNCTION(print_eight, Int, 8, String, Int, Long, String, String, Bool, Bool, String)
 HYPERLIGHT_WRAP_FUNCTION(print_nine, Int, 9, String, Int, Long, String, String, Bool, Bool, String,
-                         Long);
+                         Long)
 HYPERLIGHT_WRAP_FUNCTION(print_ten, Int, 10, String, Int, Long, String, String, Bool, Bool, String,
-                         Long, Int);
+                         Long, Int)
 HYPERLIGHT_WRAP_FUNCTION(print_eleven, Int, 11, String, Int, Long, String, String, Bool, Bool,
-                         String, Long, Int, Float);
-HYPERLIGHT_WRAP_FUNCTION(small_var, Int, 0);
-HYPERLIGHT_WRAP_FUNCTION(large_var, Int, 0);
-HYPERLIGHT_WRAP_FUNCTION(stack_allocate, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(stack_overflow, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(buffer_overrun, Int, 1, String);
-HYPERLIGHT_WRAP_FUNCTION(infinite_recursion, Void, 0);
-HYPERLIGHT_WRAP_FUNCTION(call_malloc, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(malloc_and_free, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(test_hl_malloc, Int, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(execute_on_stack, String, 0);
-HYPERLIGHT_WRAP_FUNCTION(execute_on_heap, String, 0);
-HYPERLIGHT_WRAP_FUNCTION(guest_abort_with_code, Void, 1, Int);
-HYPERLIGHT_WRAP_FUNCTION(guest_abort_with_message, Void, 2, Int, String);
-HYPERLIGHT_WRAP_FUNCTION(fail, Void, 2, Int, String);
-HYPERLIGHT_WRAP_FUNCTION(log_message, Void, 2, String, Long);
+                         String, Long, Int, Float)
+HYPERLIGHT_WRAP_FUNCTION(small_var, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(large_var, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(stack_allocate, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(stack_overflow, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(buffer_overrun, Int, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(infinite_recursion, Void, 0)
+HYPERLIGHT_WRAP_FUNCTION(call_malloc, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(malloc_and_free, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(test_hl_malloc, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(execute_on_stack, String, 0)
+HYPERLIGHT_WRAP_FUNCTION(execute_on_heap, String, 0)
+HYPERLIGHT_WRAP_FUNCTION(guest_abort_with_code, Void, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(guest_abort_with_message, Void, 2, Int, String)
+HYPERLIGHT_WRAP_FUNCTION(fail, Void, 2, Int, String)
+HYPERLIGHT_WRAP_FUNCTION(log_message, Void, 2, String, Long)
 
 static void register_printers(void)
 {

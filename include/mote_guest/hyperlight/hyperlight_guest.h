@@ -181,6 +181,7 @@ void _putchar(char c);
 /**
  * HYPERLIGHT_WRAP_FUNCTION(fn, Int, 2, String, Long): make of a C function one that can be
  * registered, by the words for its result (not VecBytes), number and types of its parameters.
+ * No semicolon is needed behind it, as in Hyperlight; with one, only -Wpedantic warns.
  */
 #define HYPERLIGHT_WRAP_FUNCTION(fn, result, ...) HL_WRAP_(fn, result, __VA_ARGS__, ~)
 
@@ -188,16 +189,19 @@ void _putchar(char c);
 #define HYPERLIGHT_REGISTER_FUNCTION(name, fn) \
     hl_register_function_definition((name), fn##_wrapped, fn##_n_params, fn##_params, fn##_returns)
 
-/* What the two are made of; `~` stands at the end so that a list is never empty. */
+/* What the two are made of; `~` stands at the end so that a list is never empty. A guest may wrap
+ * a function and never register it. */
 #define HL_WRAP_(fn, result, n, ...) \
-    static hl_Vec *fn##_wrapped(const hl_FunctionCall *hl_call) \
+    HL_UNUSED_ static hl_Vec *fn##_wrapped(const hl_FunctionCall *hl_call) \
     { \
         (void)hl_call; \
         return HL_RESULT_##result(fn(HL_ARGUMENTS_##n(__VA_ARGS__))); \
     } \
     enum { fn##_n_params = (n) }; \
-    static const hl_ReturnType fn##_returns = hl_ReturnType_##result; \
-    static const hl_ParameterType fn##_params[] = {HL_TYPES_##n(__VA_ARGS__) hl_ParameterType_Int}
+    HL_UNUSED_ static const hl_ReturnType fn##_returns = hl_ReturnType_##result; \
+    HL_UNUSED_ static const hl_ParameterType fn##_params[] = {HL_TYPES_##n(__VA_ARGS__) \
+                                                                  hl_ParameterType_Int};
+#define HL_UNUSED_ __attribute__((unused))
 
 #define HL_RESULT_Int(call) hl_flatbuffer_result_from_Int(call)
 #define HL_RESULT_UInt(call) hl_flatbuffer_result_from_UInt(call)
