@@ -15,10 +15,11 @@ struct piece {
 
 static struct piece *pieces;
 
-/* Texts that may hold NULs: the parameters', and the latest one made. */
+/* Texts that may hold NULs: the parameters', the latest one made and the host's latest (value.h).
+ */
 static moteg_str measured[MOTEG_MAX_PARAMETERS];
 static size_t n_measured;
-static moteg_str latest;
+static moteg_str latest_made, latest_of_host;
 
 void mt_call_memory_begin(const struct mt_wire_call *call)
 {
@@ -27,7 +28,7 @@ void mt_call_memory_begin(const struct mt_wire_call *call)
         free(pieces);
         pieces = next;
     }
-    latest = (moteg_str){0};
+    latest_made = latest_of_host = (moteg_str){0};
     n_measured = 0;
     for (size_t i = 0; call != NULL && i < call->n_params && i < MOTEG_MAX_PARAMETERS; i++) {
         const struct mt_wire_view *view = &call->params[i].as.view;
@@ -49,7 +50,7 @@ void *moteg_call_memory(size_t len_bytes)
     return piece + 1;
 }
 
-const char *moteg_text(const char *text, size_t len_bytes)
+static const char *copy_of(const char *text, size_t len_bytes)
 {
     if (len_bytes == SIZE_MAX)
         moteg_fail(MT_GUEST_CODE_MALLOC_FAILED, "text is too long");
@@ -57,7 +58,20 @@ const char *moteg_text(const char *text, size_t len_bytes)
     if (len_bytes != 0)
         memcpy(copy, text, len_bytes);
     copy[len_bytes] = '\0';
-    latest = (moteg_str){copy, len_bytes};
+    return copy;
+}
+
+const char *moteg_text(const char *text, size_t len_bytes)
+{
+    const char *copy = copy_of(text, len_bytes);
+    latest_made = (moteg_str){copy, len_bytes};
+    return copy;
+}
+
+const char *mt_call_memory_host_text(const char *text, size_t len_bytes)
+{
+    const char *copy = copy_of(text, len_bytes);
+    latest_of_host = (moteg_str){copy, len_bytes};
     return copy;
 }
 
@@ -73,7 +87,7 @@ static const char *format_text(const char *format, va_list args)
     char *text = moteg_call_memory(len_bytes + 1);
     vsnprintf(text, len_bytes + 1, format, again);
     va_end(again);
-    latest = (moteg_str){text, len_bytes};
+    latest_made = (moteg_str){text, len_bytes};
     return text;
 }
 
@@ -90,8 +104,10 @@ size_t moteg_str_bytes(const char *text)
 {
     if (text == NULL)
         return 0;
-    if (text == latest.data)
-        return latest.len_bytes;
+    if (text == latest_made.data)
+        return latest_made.len_bytes;
+    if (text == latest_of_host.data)
+        return latest_of_host.len_bytes;
     for (size_t i = 0; i < n_measured; i++) {
         if (text == measured[i].data)
             return measured[i].len_bytes;

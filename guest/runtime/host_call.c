@@ -24,7 +24,7 @@ static void push_call(const struct mt_wire_call *call, const char *name)
 static void copy_view(moteg_value *value)
 {
     if (value->type == MOTEG_TYPE_STR) {
-        value->as.str.data = moteg_text(value->as.str.data, value->as.str.len_bytes);
+        value->as.str.data = mt_call_memory_host_text(value->as.str.data, value->as.str.len_bytes);
     } else if (value->type == MOTEG_TYPE_BYTES) {
         uint8_t *copy = moteg_call_memory(value->as.bytes.len_bytes);
         memcpy(copy, value->as.bytes.data, value->as.bytes.len_bytes);

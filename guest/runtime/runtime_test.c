@@ -308,6 +308,17 @@ MOTEG_FUNCTION(str, KeepsParameters, (str, text))
     return moteg_format("%s|%s|%zu", text, second, moteg_str_bytes(first));
 }
 
+/* How long the host's text and a made one are, each asked for after both were made. */
+MOTEG_FUNCTION(str, MeasuresBoth, (str, text))
+{
+    const char *answer = HostEcho(text);
+    const char *made = moteg_format("a%cbcd", '\0');
+    size_t answer_bytes = moteg_str_bytes(answer), made_bytes = moteg_str_bytes(made);
+    HostEcho("other");
+    made_bytes += 10 * moteg_str_bytes(made);
+    return moteg_format("%zu %zu %zu", answer_bytes, made_bytes, moteg_str_bytes(text));
+}
+
 MOTEG_FUNCTION(i32, WrongHostType)
 {
     return host_echo_as_i32("no number");
@@ -503,6 +514,16 @@ static void test_text_keeps_its_nuls(void **state)
     assert_memory_equal(result.as.view.data, "x\0y", 3);
     result = run("NoText", 0, &text);
     assert_str(&result, "");
+}
+
+/* One of each kind is measured, whichever was made last (value.h). */
+static void test_a_hosts_text_and_a_made_one_are_both_measured(void **state)
+{
+    (void)state;
+    struct mt_wire_value text = str("");
+    text.as.view = (struct mt_wire_view){(const uint8_t *)"a\0bc", 4};
+    struct mt_wire_value result = run("MeasuresBoth", 1, &text);
+    assert_str(&result, "4 55 4");
 }
 
 static void test_wrong_calls_are_refused_with_the_records_texts(void **state)
@@ -770,6 +791,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_call_leaves_its_result, reset),
         cmocka_unit_test_setup(test_text_keeps_its_nuls, reset),
+        cmocka_unit_test_setup(test_a_hosts_text_and_a_made_one_are_both_measured, reset),
         cmocka_unit_test_setup(test_wrong_calls_are_refused_with_the_records_texts, reset),
         cmocka_unit_test_setup(test_a_call_for_another_result_is_refused, reset),
         cmocka_unit_test_setup(test_functions_are_registered_at_run_time, reset),
