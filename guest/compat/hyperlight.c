@@ -3,6 +3,7 @@
  * Hyperlight 0.1's C API on mote's SDK (docs/guests.md). A guest that uses it is linked with
  * this file; others are not, and keep their own moteg_main() and moteg_fallback().
  */
+#include "guest/runtime/runtime.h"
 #include <mote_guest/hyperlight/hyperlight_guest.h>
 #include <mote_guest/hyperlight/printf.h>
 #include <mote_guest/moteg.h>
@@ -187,8 +188,10 @@ hl_Vec *hl_flatbuffer_result_from_Bytes(const uint8_t *data, uintptr_t len)
 
 /* ---- Host calls ---- */
 
+/* Texts and bytes of a result are gone when its call has ended, and it with them. */
 static moteg_value host_result;
 static bool has_host_result;
+static uint64_t host_result_call;
 
 void hl_call_host_function(const hl_FunctionCall *function_call)
 {
@@ -199,11 +202,12 @@ void hl_call_host_function(const hl_FunctionCall *function_call)
     moteg_host_call(function_call->function_name, type_of(function_call->return_type), args,
                     function_call->parameters_len, &host_result);
     has_host_result = true;
+    host_result_call = mt_n_calls;
 }
 
 static const moteg_value *take_host_result(moteg_type type)
 {
-    if (!has_host_result)
+    if (!has_host_result || host_result_call != mt_n_calls)
         moteg_abort(MOTEG_CODE_UNKNOWN, "no host call has left a result");
     if (host_result.type != type)
         moteg_abort(MOTEG_CODE_UNKNOWN, "the host's result has type %d, not %d",

@@ -21,6 +21,8 @@ static moteg_str measured[MOTEG_MAX_PARAMETERS];
 static size_t n_measured;
 static moteg_str latest_made, latest_of_host;
 
+uint64_t mt_n_calls;
+
 void mt_call_memory_begin(const struct mt_wire_call *call)
 {
     while (pieces != NULL) {
@@ -30,6 +32,7 @@ void mt_call_memory_begin(const struct mt_wire_call *call)
     }
     latest_made = latest_of_host = (moteg_str){0};
     n_measured = 0;
+    mt_n_calls++;
     for (size_t i = 0; call != NULL && i < call->n_params && i < MOTEG_MAX_PARAMETERS; i++) {
         const struct mt_wire_view *view = &call->params[i].as.view;
         if (call->params[i].type == MT_WIRE_STR)

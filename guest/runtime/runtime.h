@@ -63,6 +63,8 @@ void mt_leave(void);
 
 /* Free everything, and remember which texts the new call brought. */
 void mt_call_memory_begin(const struct mt_wire_call *call);
+/* How many calls have begun: what points to call memory is good for one. */
+extern uint64_t mt_n_calls;
 /* As moteg_text(), of a host call's result. */
 const char *mt_call_memory_host_text(const char *text, size_t len_bytes);
 

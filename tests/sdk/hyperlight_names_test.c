@@ -8,6 +8,7 @@
 
 #define SIMPLE MOTE_BUILD_DIR "/guests/c01_simple.elf"
 #define CALLBACK MOTE_BUILD_DIR "/guests/c01_callback.elf"
+#define NAMES MOTE_BUILD_DIR "/tests/guests/names.elf"
 
 static struct {
     char printed[512];
@@ -336,6 +337,35 @@ static void test_the_fallback_gets_what_is_not_registered(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- tests/sdk/guests/names.c ---- */
+
+static mote_status answer_text(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    (void)context;
+    (void)args;
+    (void)n_args;
+    (void)err;
+    *result = mote_str("text");
+    return MOTE_OK;
+}
+
+/* Its text was freed with the call that left it. */
+static void test_a_result_is_gone_when_its_call_has_ended(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const mote_host_function text = {.name = "Text", .fn = answer_text, .returns = MOTE_TYPE_STR};
+    mote_sandbox *sandbox = create_sandbox(NAMES, NULL);
+    assert_ok(mote_sandbox_register(sandbox, &text, &last_error));
+    assert_ok(mote_sandbox_init(sandbox, &last_error));
+    assert_ok(call(sandbox, "LeaveResult", NULL, 0, MOTE_TYPE_I32, NULL));
+    assert_status(call(sandbox, "TakeResult", NULL, 0, MOTE_TYPE_STR, NULL), MOTE_E_GUEST_ABORT);
+    assert_int_equal(last_error.guest_code, MT_GUEST_CODE_UNKNOWN);
+    assert_string_equal(last_error.message, "no host call has left a result");
+    mote_sandbox_destroy(sandbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_a_getter_of_another_type_aborts),
         cmocka_unit_test(test_every_wrapped_type_works),
         cmocka_unit_test(test_the_fallback_gets_what_is_not_registered),
+        cmocka_unit_test(test_a_result_is_gone_when_its_call_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,8 +126,8 @@ void hl_register_function_definition(const char *function_name, CGuestFunc funct
 void hl_call_host_function(const hl_FunctionCall *function_call);
 
 /*
- * Take the result of the last host call. Another type than it has, or none, aborts the guest with
- * code 8. Texts and bytes live until the running call ends.
+ * Take the result of the running call's last host call. Another type than it has, or none, aborts
+ * the guest with code 8. Texts and bytes live until the running call ends.
  */
 int32_t hl_get_host_return_value_as_Int(void);
 uint32_t hl_get_host_return_value_as_UInt(void);
