@@ -378,8 +378,8 @@ void moteg_fail(uint32_t code, const char *format, ...)
         moteg_abort(code, "%s", mt_failure_buffer);
     size_t len_bytes = len < 0 ? 0 : (size_t)len;
     if (len_bytes >= sizeof(mt_failure_buffer))
-        len_bytes = sizeof(mt_failure_buffer) - 1;
-    /* A character that was cut through at the end is taken off where the error is written. */
+        len_bytes = mt_whole_characters(mt_failure_buffer, sizeof(mt_failure_buffer) - 1);
+    mt_make_utf8(mt_failure_buffer, len_bytes);
     failure_code = code;
     failure_text = mt_failure_buffer;
     failure_text_bytes = len_bytes;

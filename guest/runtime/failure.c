@@ -31,6 +31,19 @@ void mt_make_utf8(char *text, size_t len_bytes)
     }
 }
 
+size_t mt_whole_characters(const char *text, size_t len_bytes)
+{
+    for (size_t back = 1; back <= 3 && back <= len_bytes; back++) {
+        unsigned char byte = (unsigned char)text[len_bytes - back];
+        size_t character_bytes = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+        if (byte >= 0xC0)
+            return character_bytes > back ? len_bytes - back : len_bytes;
+        if (byte < 0x80)
+            break;
+    }
+    return len_bytes;
+}
+
 void mt_report_error(uint64_t code, const char *text, size_t len_bytes)
 {
     uint8_t *to = (uint8_t *)(uintptr_t)mt_peb.guest_error;

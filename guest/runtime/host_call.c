@@ -57,6 +57,8 @@ static void send_call(uint16_t port, const char *name, moteg_type returns, const
                    n_args);
     struct mt_wire_call call;
     call.name = (struct mt_wire_view){(const uint8_t *)name, strlen(name)};
+    if (!mt_wire_utf8_is_valid(call.name.data, call.name.len))
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "name of host function %s is not UTF-8", name);
     call.call_type = MT_WIRE_CALL_HOST;
     call.returns = (enum mt_wire_type)returns;
     call.n_params = n_args;

@@ -94,20 +94,6 @@ static void add(const struct mt_wire_log *log)
     stage(log);
 }
 
-/* How much of a text does not end in the middle of a character. */
-static size_t whole_characters(const char *text, size_t len_bytes)
-{
-    for (size_t back = 1; back <= 3 && back <= len_bytes; back++) {
-        unsigned char byte = (unsigned char)text[len_bytes - back];
-        size_t character_bytes = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-        if (byte >= 0xC0)
-            return character_bytes > back ? len_bytes - back : len_bytes;
-        if (byte < 0x80)
-            break;
-    }
-    return len_bytes;
-}
-
 /* Make a record of the first len_bytes of the printed text. */
 static void stage_printed(size_t len_bytes)
 {
@@ -137,7 +123,7 @@ void mt_standard_output(const char *text, size_t len_bytes)
         text += n;
         len_bytes -= n;
         if (n_printed == sizeof(mt_printed))
-            stage_printed(whole_characters(mt_printed, n_printed));
+            stage_printed(mt_whole_characters(mt_printed, n_printed));
     }
 }
 
@@ -166,9 +152,11 @@ uint8_t mt_records_push(void)
     return push_some();
 }
 
+/* What may be the first part of a character waits for the rest. */
 void mt_standard_output_flush(void)
 {
-    mt_records_flush();
+    stage_printed(mt_whole_characters(mt_printed, n_printed));
+    flush_staged();
 }
 
 void mt_records_flush(void)
@@ -191,7 +179,7 @@ void mt_leave(void)
 
 void moteg_flush(void)
 {
-    mt_records_flush();
+    mt_standard_output_flush();
 }
 
 /* The host's scale is 0 for nothing, 1 for errors, ... 5 for all. */
@@ -227,7 +215,7 @@ static void log_text(moteg_log_level level, const struct origin *origin, const c
     int written = vsnprintf(text, sizeof(text), format, args);
     size_t len_bytes = written < 0 ? 0 : (size_t)written;
     if (len_bytes > MAX_TEXT_BYTES)
-        len_bytes = whole_characters(text, MAX_TEXT_BYTES);
+        len_bytes = mt_whole_characters(text, MAX_TEXT_BYTES);
     mt_make_utf8(text, len_bytes);
     stage_printed(n_printed);
     struct mt_wire_log log = {

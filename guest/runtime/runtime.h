@@ -100,6 +100,8 @@ struct mt_wire_value mt_value_to_wire(const moteg_value *value, const char *what
 void mt_report_error(uint64_t code, const char *text, size_t len_bytes);
 /* Make a text UTF-8 in place: bytes that are not become '?'. */
 void mt_make_utf8(char *text, size_t len_bytes);
+/* How much of a text does not end in the middle of a character. */
+size_t mt_whole_characters(const char *text, size_t len_bytes);
 
 /* ---- thread.c, start.S ---- */
 

@@ -19,7 +19,7 @@ int guest_printf(const char *format, ...);
 #define MIN_BUFFER_BYTES 0x2000u
 
 static _Alignas(4096) uint8_t input[BUFFER_BYTES], output[BUFFER_BYTES], heap[0x20000];
-static _Alignas(8) uint8_t guest_error[256];
+static _Alignas(8) uint8_t guest_error[2048]; /* of which a test has as much as is usual, or all */
 static char panic_text[64];
 
 /* What the host saw. */
@@ -139,7 +139,7 @@ static void set_up(uint64_t output_bytes)
         .output = (uint64_t)(uintptr_t)output,
         .output_bytes = output_bytes,
         .guest_error = (uint64_t)(uintptr_t)guest_error,
-        .guest_error_bytes = sizeof(guest_error),
+        .guest_error_bytes = 256,
         .panic = (uint64_t)(uintptr_t)panic_text,
         .panic_bytes = sizeof(panic_text),
     };
@@ -219,6 +219,12 @@ static struct mt_wire_value i32(int32_t value)
 static struct mt_wire_value str(const char *text)
 {
     return (struct mt_wire_value){.type = MT_WIRE_STR,
+                                  .as.view = {(const uint8_t *)text, strlen(text)}};
+}
+
+static struct mt_wire_value bytes(const char *text)
+{
+    return (struct mt_wire_value){.type = MT_WIRE_BYTES,
                                   .as.view = {(const uint8_t *)text, strlen(text)}};
 }
 
@@ -317,6 +323,29 @@ MOTEG_FUNCTION(str, MeasuresBoth, (str, text))
     HostEcho("other");
     made_bytes += 10 * moteg_str_bytes(made);
     return moteg_format("%zu %zu %zu", answer_bytes, made_bytes, moteg_str_bytes(text));
+}
+
+/* Calls a host function of any name, as an interpreter does. */
+MOTEG_FUNCTION(void, CallByName, (bytes, name))
+{
+    char text[32] = "";
+    moteg_value result;
+    memcpy(text, name.data, name.len_bytes);
+    moteg_host_call(text, MOTEG_TYPE_VOID, NULL, 0, &result);
+}
+
+MOTEG_FUNCTION(void, FailWithBytes, (bytes, text), (i32, width))
+{
+    moteg_fail(100, "%*.*s end", width, (int)text.len_bytes, (const char *)text.data);
+}
+
+/* Flushes after each byte, as is done for stderr. */
+MOTEG_FUNCTION(void, PrintBytes, (bytes, text))
+{
+    for (size_t i = 0; i < text.len_bytes; i++) {
+        guest_printf("%c", text.data[i]);
+        moteg_flush();
+    }
 }
 
 MOTEG_FUNCTION(i32, WrongHostType)
@@ -514,6 +543,56 @@ static void test_text_keeps_its_nuls(void **state)
     assert_memory_equal(result.as.view.data, "x\0y", 3);
     result = run("NoText", 0, &text);
     assert_str(&result, "");
+}
+
+static void test_a_host_functions_name_is_utf8(void **state)
+{
+    (void)state;
+    struct mt_wire_value name = bytes("a\xFFz");
+    run("CallByName", 1, &name);
+    assert_error(15, "name of host function a?z is not UTF-8");
+    assert_int_equal(n_host_calls, 0);
+    name = bytes("\xC3\xA9");
+    run("CallByName", 1, &name);
+    assert_int_equal(guest_error[0], 0);
+    assert_int_equal(n_host_calls, 1);
+}
+
+/* As records do: what is not UTF-8 becomes '?', and nothing is lost behind it. */
+static void test_an_errors_text_becomes_utf8(void **state)
+{
+    (void)state;
+    struct mt_wire_value params[2] = {bytes("bad \xFF byte \xC3\xA9 \xE2\x82"), i32(0)};
+    run("FailWithBytes", 2, params);
+    assert_error(100, "bad ? byte \xC3\xA9 ?? end");
+}
+
+/* A character that is cut where the room ends is no bad byte. */
+static void test_an_error_text_too_long_ends_with_a_whole_character(void **state)
+{
+    (void)state;
+    struct mt_wire_error error;
+    struct mt_wire_fault fault;
+    mt_peb.guest_error_bytes = sizeof(guest_error);
+    for (int32_t width = 1020; width <= 1026; width++) {
+        struct mt_wire_value params[2] = {bytes("\xE2\x82\xAC"), i32(width)};
+        run("FailWithBytes", 2, params);
+        assert_true(mt_wire_read_error(guest_error, sizeof(guest_error), &error, &fault));
+        assert_null(strchr((const char *)error.message.data, '?'));
+        assert_in_range(error.message.len, 1021, 1023);
+    }
+}
+
+static void test_a_character_may_come_in_two_writes(void **state)
+{
+    (void)state;
+    struct mt_wire_value text = bytes("x\xC3\xA9\xF0\x9F\x98\x80\xE2\x82");
+    run("PrintBytes", 1, &text);
+    assert_int_equal(n_records, 4);
+    assert_string_equal(records[0], "x");
+    assert_string_equal(records[1], "\xC3\xA9");
+    assert_string_equal(records[2], "\xF0\x9F\x98\x80");
+    assert_string_equal(records[3], "??");
 }
 
 /* One of each kind is measured, whichever was made last (value.h). */
@@ -792,6 +871,10 @@ int main(void)
         cmocka_unit_test_setup(test_a_call_leaves_its_result, reset),
         cmocka_unit_test_setup(test_text_keeps_its_nuls, reset),
         cmocka_unit_test_setup(test_a_hosts_text_and_a_made_one_are_both_measured, reset),
+        cmocka_unit_test_setup(test_a_host_functions_name_is_utf8, reset),
+        cmocka_unit_test_setup(test_an_errors_text_becomes_utf8, reset),
+        cmocka_unit_test_setup(test_an_error_text_too_long_ends_with_a_whole_character, reset),
+        cmocka_unit_test_setup(test_a_character_may_come_in_two_writes, reset),
         cmocka_unit_test_setup(test_wrong_calls_are_refused_with_the_records_texts, reset),
         cmocka_unit_test_setup(test_a_call_for_another_result_is_refused, reset),
         cmocka_unit_test_setup(test_functions_are_registered_at_run_time, reset),

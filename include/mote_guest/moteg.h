@@ -171,8 +171,8 @@ moteg_value moteg_fallback(const moteg_call *call);
  * Units: n_args in values, 0 to 11.
  * Owner: name and args stay the caller's. Text and bytes in *result are call memory.
  * Errors: if the host's function fails, the running call ends on the host's side and this does not
- * return. A call that cannot be sent, or a result that is not of type returns, is moteg_fail()ed
- * with MOTEG_CODE_GUEST_ERROR.
+ * return. A call that cannot be sent (no room, a name or text that is not UTF-8), or a result that
+ * is not of type returns, is moteg_fail()ed with MOTEG_CODE_GUEST_ERROR.
  */
 void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
                      moteg_value *result);
@@ -251,8 +251,8 @@ uint8_t *moteg_result_reserve(size_t *room_bytes);
  *
  * Units: none.
  * Owner: nothing changes hands.
- * Errors: does not return. A text too long for the host's buffer is cut; code 0, which would mean
- * no error, counts as MOTEG_CODE_GUEST_ERROR.
+ * Errors: does not return. A text too long for the host's buffer is cut, bytes that are not UTF-8
+ * become '?'; code 0, which would mean no error, counts as MOTEG_CODE_GUEST_ERROR.
  */
 MOTEG_NORETURN void moteg_fail(uint32_t code, const char *format, ...) MOTEG_PRINTF(2, 3);
 
@@ -298,7 +298,8 @@ void moteg_log_from(moteg_log_level level, const char *source, const char *file,
                     const char *function, const char *format, ...) MOTEG_PRINTF(6, 7);
 
 /**
- * Send printed text and log records to the host now, at the cost of an exit.
+ * Send printed text and log records to the host now, at the cost of an exit. The first bytes of a
+ * character that is printed in parts wait for the rest.
  *
  * Units: none.
  * Owner: nothing changes hands.
