@@ -4,7 +4,8 @@
 #include <mote_guest/moteg.h>
 #include <stdlib.h>
 
-/* Destructors of static objects never run, as a guest never ends of its own accord. */
+/* Destructors of static and of thread-local objects never run, as neither a guest nor its one
+ * thread ever ends of its own accord. */
 int __cxa_atexit(void (*fn)(void *), void *object, void *library);
 int __cxa_atexit(void (*fn)(void *), void *object, void *library)
 {
@@ -12,6 +13,12 @@ int __cxa_atexit(void (*fn)(void *), void *object, void *library)
     (void)object;
     (void)library;
     return 0;
+}
+
+int __cxa_thread_atexit(void (*fn)(void *), void *object, void *library);
+int __cxa_thread_atexit(void (*fn)(void *), void *object, void *library)
+{
+    return __cxa_atexit(fn, object, library);
 }
 
 extern void *__dso_handle __attribute__((visibility("hidden")));
@@ -23,10 +30,15 @@ _Noreturn void __cxa_pure_virtual(void)
     moteg_abort(MOTEG_CODE_UNKNOWN, "pure virtual function called");
 }
 
-/* Without exceptions, `new` has no way to return without memory. */
-static void *allocate(size_t n)
+_Noreturn void __cxa_deleted_virtual(void);
+_Noreturn void __cxa_deleted_virtual(void)
 {
-    void *memory = malloc(n);
+    moteg_abort(MOTEG_CODE_UNKNOWN, "deleted virtual function called");
+}
+
+/* Without exceptions, `new` has no way to return without memory. */
+static void *got(void *memory, size_t n)
+{
     if (memory == NULL)
         moteg_fail(MOTEG_CODE_MALLOC_FAILED, "no memory for %zu bytes in a heap of %zu bytes", n,
                    moteg_heap_bytes());
@@ -36,13 +48,13 @@ static void *allocate(size_t n)
 void *mt_cxx_new(size_t n) __asm__("_Znwm");
 void *mt_cxx_new(size_t n)
 {
-    return allocate(n);
+    return got(malloc(n), n);
 }
 
 void *mt_cxx_new_array(size_t n) __asm__("_Znam");
 void *mt_cxx_new_array(size_t n)
 {
-    return allocate(n);
+    return got(malloc(n), n);
 }
 
 void mt_cxx_delete(void *memory) __asm__("_ZdlPv");
@@ -68,5 +80,51 @@ void mt_cxx_delete_array_sized(void *memory, size_t n) __asm__("_ZdaPvm");
 void mt_cxx_delete_array_sized(void *memory, size_t n)
 {
     (void)n;
+    free(memory);
+}
+
+/* ---- Of types with a larger alignment than malloc() gives (std::align_val_t) ---- */
+
+void *mt_cxx_new_aligned(size_t n, size_t alignment) __asm__("_ZnwmSt11align_val_t");
+void *mt_cxx_new_aligned(size_t n, size_t alignment)
+{
+    return got(aligned_alloc(alignment, n), n);
+}
+
+void *mt_cxx_new_array_aligned(size_t n, size_t alignment) __asm__("_ZnamSt11align_val_t");
+void *mt_cxx_new_array_aligned(size_t n, size_t alignment)
+{
+    return got(aligned_alloc(alignment, n), n);
+}
+
+void mt_cxx_delete_aligned(void *memory, size_t alignment) __asm__("_ZdlPvSt11align_val_t");
+void mt_cxx_delete_aligned(void *memory, size_t alignment)
+{
+    (void)alignment;
+    free(memory);
+}
+
+void mt_cxx_delete_array_aligned(void *memory, size_t alignment) __asm__("_ZdaPvSt11align_val_t");
+void mt_cxx_delete_array_aligned(void *memory, size_t alignment)
+{
+    (void)alignment;
+    free(memory);
+}
+
+void mt_cxx_delete_sized_aligned(void *memory, size_t n,
+                                 size_t alignment) __asm__("_ZdlPvmSt11align_val_t");
+void mt_cxx_delete_sized_aligned(void *memory, size_t n, size_t alignment)
+{
+    (void)n;
+    (void)alignment;
+    free(memory);
+}
+
+void mt_cxx_delete_array_sized_aligned(void *memory, size_t n,
+                                       size_t alignment) __asm__("_ZdaPvmSt11align_val_t");
+void mt_cxx_delete_array_sized_aligned(void *memory, size_t n, size_t alignment)
+{
+    (void)n;
+    (void)alignment;
     free(memory);
 }
