@@ -5,7 +5,7 @@
  * Conventions that hold everywhere:
  *  - A function that can fail returns a mote_status, of which MOTE_OK is 0, and fills the caller's
  *    mote_error. NULL may be passed for it.
- *  - On an error the outputs are untouched.
+ *  - On an error the outputs are untouched, unless a function says otherwise.
  *  - Lengths are in bytes, durations in microseconds; names say so.
  *  - Text is UTF-8.
  *  - A struct that begins with struct_size may grow in later versions: set it to the struct's size.
