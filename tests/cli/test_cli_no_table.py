@@ -2,9 +2,10 @@
 """A guest that declares no functions: it is asked at run time, for a result of a type that is told."""
 
 import re
+import subprocess
 
 import pytest
-from mote_cli import BUILD, call, mote
+from mote_cli import BUILD, HELLO, call, mote
 
 GUEST = BUILD / "guests" / "abi01.elf"
 
@@ -59,3 +60,45 @@ def test_wrong_arguments_are_answered_by_the_guest():
 def test_bench_of_such_a_guest():
     answer = mote("bench", GUEST, "Echo", "str:hi", "--returns", "str", "--calls", "20", "--json").json()
     assert (answer["ok"], answer["calls"]) == (True, 20)
+
+
+OPEN_GUEST = """
+#include <mote_guest/moteg.h>
+%s
+moteg_value moteg_fallback(const moteg_call *call)
+{
+    return (moteg_value){.type = MOTEG_TYPE_U64, .as.u64 = call->n_args};
+}
+"""
+
+
+def open_guest(folder, function):
+    """A guest of mote's own ABI that takes calls of any name, and may declare a function besides."""
+    source = folder / "open.c"
+    source.write_text(OPEN_GUEST % function)
+    subprocess.run([BUILD / "bin" / "mote-cc", source, "-o", folder / "open.elf"], check=True)
+    return folder / "open.elf"
+
+
+def test_list_says_so_of_a_guest_of_either_abi(tmp_path):
+    for guest in (BUILD / "guests" / "c01_simple.elf", open_guest(tmp_path, "")):
+        done = mote("list", guest)
+        assert (done.status, done.out) == (0, b"")
+        assert done.err.count(b"\n") == 1 and b"register at run time" in done.err
+        answer = mote("list", guest, "--json").json()
+        assert (answer["abi"], answer["functions"], answer["other_functions"]) == ("mote 1", None, True)
+
+
+def test_list_says_so_of_a_guest_that_declares_some_of_its_functions(tmp_path):
+    guest = open_guest(tmp_path, "MOTEG_FUNCTION(void, Nothing) {}")
+    done = mote("list", guest)
+    assert (done.status, done.out) == (0, b"Nothing() -> void\n")
+    assert done.err.count(b"\n") == 1 and b"register at run time" in done.err
+    answer = mote("list", guest, "--json").json()
+    assert [function["name"] for function in answer["functions"]] == ["Nothing"]
+    assert answer["other_functions"] is True
+
+
+def test_list_says_nothing_of_a_guest_that_declares_them_all():
+    done = mote("list", HELLO, "--json")
+    assert (done.err, done.json()["other_functions"]) == (b"", False)

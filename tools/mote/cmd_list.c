@@ -25,10 +25,11 @@ static void print_function_json(struct json *json, const mote_function *function
     json_close(json, '}');
 }
 
-/* Functions are null where the file does not tell. */
-static void print_functions_json(struct json *json, const mote_image *image, bool has_table)
+/* Functions are null where the file declares none, but the guest has some when it runs. */
+static void print_functions_json(struct json *json, const mote_image *image,
+                                 const mote_image_facts *facts)
 {
-    if (!has_table) {
+    if (facts->n_functions == 0 && facts->has_other_functions) {
         json_null(json, "functions");
         return;
     }
@@ -47,7 +48,8 @@ static int print_json(const struct options *options, const mote_image *image,
     json_bool(&json, "ok", true);
     json_text(&json, "file", options_guest(options));
     json_text(&json, "abi", guest_file_abi_name(facts, abi));
-    print_functions_json(&json, image, facts->abi != MOTE_ABI_HYPERLIGHT_0_1);
+    print_functions_json(&json, image, facts);
+    json_bool(&json, "other_functions", facts->has_other_functions);
     json_close(&json, '}');
     return report_json_end(&json, 0);
 }
@@ -66,15 +68,26 @@ static mote_status print_text(const mote_image *image, mote_error *err)
     return status;
 }
 
+/* Standard output has only what the file declares. */
+static void say_what_is_missing(const mote_image_facts *facts)
+{
+    static const char all[] =
+        "mote: the guest file declares no functions: they register at run time\n";
+    static const char others[] =
+        "mote: the guest file does not declare all functions: others register at run time\n";
+    if (!facts->has_other_functions)
+        return;
+    const char *note = facts->n_functions == 0 ? all : others;
+    (void)output_write(STDERR_FILENO, note, strlen(note));
+}
+
 static int list(const struct options *options, const mote_image *image)
 {
-    static const char note[] =
-        "mote: the guest file declares no functions: they register at run time\n";
     mote_error err;
     mote_image_facts facts = {.struct_size = sizeof(facts)};
     mote_status status = mote_image_facts_get(image, &facts, &err);
-    if (status == MOTE_OK && facts.abi == MOTE_ABI_HYPERLIGHT_0_1)
-        (void)output_write(STDERR_FILENO, note, sizeof(note) - 1);
+    if (status == MOTE_OK)
+        say_what_is_missing(&facts);
     if (status == MOTE_OK && options->json)
         return print_json(options, image, &facts);
     if (status == MOTE_OK)
