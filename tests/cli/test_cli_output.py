@@ -2,9 +2,10 @@
 """What a guest prints and logs, and standard output that cannot be written."""
 
 import os
+import resource
 
 import pytest
-from mote_cli import HELLO, MAX_LINE_BYTES, call, mote
+from mote_cli import HELLO, MAX_LINE_BYTES, call, mote, needs_kvm
 
 
 def printed(text, *words):
@@ -166,6 +167,31 @@ def test_a_closed_pipe_is_an_error_and_no_signal(words):
     done = mote(*words, stdout=write_end)
     os.close(write_end)
     assert (done.status, done.code()) == (6, "MOTE_E_OUTPUT")
+
+
+def limit_file_size(limit_bytes):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+    return limit
+
+
+@needs_kvm
+@pytest.mark.parametrize("words", not_writable_cases())
+def test_a_limit_on_file_sizes_is_an_error_and_no_signal(words, tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        done = mote(*words, stdout=out, preexec_fn=limit_file_size(0))
+    assert (done.status, done.code()) == (6, "MOTE_E_OUTPUT")
+    assert "File too large" in done.text()
+
+
+@needs_kvm
+def test_a_fault_is_told_when_its_core_file_is_over_the_limit(tmp_path):
+    done = call("Crash", "--dump", tmp_path / "core", "--json", preexec_fn=limit_file_size(4096))
+    answer = done.json()
+    assert (done.status, answer["fault"]["cause"]) == (4, "null pointer")
+    assert "no core file" in answer["text"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_to_write_needs_no_standard_output():

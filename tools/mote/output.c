@@ -20,6 +20,7 @@ void output_prepare(void)
             _exit(MOTE_CLASS_HOST);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 int output_write(int fd, const void *data, size_t len_bytes)

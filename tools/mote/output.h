@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /* Make sure that descriptors 0 to 2 are taken, so that no file that is opened later becomes one of
- * them, and that writing to a closed pipe is an error and not a signal. */
+ * them, and that writing to a closed pipe or past a file-size limit is an error and not a signal.
+ */
 void output_prepare(void);
 
 /* Write all bytes to a descriptor. Returns 0 or an errno. */
