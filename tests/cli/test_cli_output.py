@@ -3,9 +3,11 @@
 
 import os
 import resource
+import subprocess
+import time
 
 import pytest
-from mote_cli import HELLO, MAX_LINE_BYTES, call, mote, needs_kvm
+from mote_cli import HELLO, MAX_LINE_BYTES, MOTE, WAIT_S, call, mote, needs_kvm
 
 
 def printed(text, *words):
@@ -192,6 +194,46 @@ def test_a_fault_is_told_when_its_core_file_is_over_the_limit(tmp_path):
     assert (done.status, answer["fault"]["cause"]) == (4, "null pointer")
     assert "no core file" in answer["text"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_standard_output_that_does_not_block_is_waited_for():
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with subprocess.Popen([MOTE, "call", HELLO, "Fill", "u64:1000000"], stdout=write_end) as program:
+        os.close(write_end)
+        time.sleep(0.3)  # the pipe is full by then
+        with open(read_end, "rb") as reader:
+            assert len(reader.read()) == 1000000
+        assert program.wait(WAIT_S) == 0
+
+
+def test_a_standard_error_that_does_not_block_is_waited_for():
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    text = "line\n" * 30000
+    words = [MOTE, "call", HELLO, "Print", "str:-", "--heap", "1M"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=write_end) as program:
+        os.close(write_end)
+        program.stdin.write(text.encode())
+        program.stdin.close()
+        time.sleep(0.3)
+        with open(read_end, "rb") as reader:
+            assert reader.read().decode().endswith(text)
+        assert program.wait(WAIT_S) == 0
+
+
+def test_a_standard_input_that_does_not_block_is_waited_for():
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    words = [MOTE, "call", HELLO, "EchoStr", "str:-"]
+    with subprocess.Popen(words, stdin=read_end, stdout=subprocess.PIPE) as program:
+        os.close(read_end)
+        for part in (b"late", b" text"):
+            time.sleep(0.2)
+            os.write(write_end, part)
+        os.close(write_end)
+        assert program.stdout.read() == b"late text\n"
+        assert program.wait(WAIT_S) == 0
 
 
 def test_nothing_to_write_needs_no_standard_output():

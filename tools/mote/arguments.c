@@ -2,12 +2,14 @@
 /* The TYPE:VALUE parser. */
 #include "tools/mote/arguments.h"
 
+#include "tools/mote/output.h"
 #include "tools/mote/text.h"
 #include "tools/mote/usage.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -196,7 +198,7 @@ static mote_status read_all(const struct word *word, int fd, char **block, size_
         if (*len_bytes == room_bytes && !grow(block, &room_bytes))
             return memory_fail(err);
         ssize_t n = read(fd, *block + *len_bytes, room_bytes - *len_bytes);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && output_can_go_on(fd, POLLIN, errno))
             continue;
         if (n < 0)
             return read_fail(word, errno, err);

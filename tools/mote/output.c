@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing to the standard descriptors. */
+/* The standard descriptors. */
 #include "tools/mote/output.h"
 
 #include "tools/mote/usage.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,12 +24,23 @@ void output_prepare(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+bool output_can_go_on(int fd, short event, int os_errno)
+{
+    struct pollfd wanted = {.fd = fd, .events = event};
+    if (os_errno == EINTR)
+        return true;
+    if (os_errno != EAGAIN)
+        return false;
+    (void)poll(&wanted, 1, -1); /* what made it fail is told by the next attempt */
+    return true;
+}
+
 int output_write(int fd, const void *data, size_t len_bytes)
 {
     const uint8_t *at = data;
     while (len_bytes > 0) {
         ssize_t n = write(fd, at, len_bytes);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && output_can_go_on(fd, POLLOUT, errno))
             continue;
         if (n <= 0)
             return n < 0 ? errno : EIO;
