@@ -38,6 +38,15 @@ def test_bench_makes_a_thousand_calls_without_an_option():
     assert bench("Add", "i32:1", "i32:2", "--json").json()["calls"] == 1000
 
 
+@pytest.mark.parametrize("words", [["Print", "str:hello"], ["Log", "i32:4", "str:hello"]])
+def test_nothing_is_printed_between_timed_calls(words):
+    done = bench(*words, "--calls", "50", "--json")
+    assert (done.status, done.json()["calls"]) == (0, 50)
+    # Calls that warm up print as always; there are fewer than ten.
+    assert 1 <= done.err.count(b"hello") < 10
+    assert done.err.endswith(b"hello\n")
+
+
 def test_bench_of_one_call():
     us = bench("Nothing", "--calls", "1", "--json").json()["us"]
     assert us["min"] == us["p50"] == us["max"]

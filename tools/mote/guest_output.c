@@ -64,6 +64,8 @@ static void put_character(struct guest_output *output, const struct text_piece *
 void guest_output_print(void *context, const char *text, size_t len_bytes)
 {
     struct guest_output *output = context;
+    if (output->is_off)
+        return;
     while (len_bytes > 0) {
         struct text_piece piece = text_next(text, len_bytes);
         if (text[0] == '\n')
@@ -104,7 +106,7 @@ void guest_output_log(void *context, const mote_log_record *record)
 {
     struct guest_output *output = context;
     const char *level = level_name(record->level);
-    if (record->level > output->max_log)
+    if (output->is_off || record->level > output->max_log)
         return;
     end_line(output);
     put(output, "guest: ", 7);

@@ -11,6 +11,7 @@
 /* State of the line that the guest is printing. */
 struct guest_output {
     mote_log_level max_log;
+    bool is_off;     /* what the guest prints and logs is dropped */
     size_t n_held;   /* characters of the own prefix at a line's start, not written yet */
     bool is_in_line; /* something of the line is written */
     char buf[4096];
