@@ -238,13 +238,14 @@ def test_eleven_arguments_are_the_most():
     assert argument == "i32:12"
 
 
-def test_an_unknown_driver_is_a_usage_error_before_the_guest_file():
-    done = mote("call", GUEST, "F", "--driver", "frob", "--json")
+@pytest.mark.parametrize("name, known", [("frob", "kvm"), ("loadlibrary", "needs Windows")])
+def test_a_driver_that_is_not_there_is_a_usage_error_before_the_guest_file(name, known):
+    done = mote("call", GUEST, "F", "--driver", name, "--json")
     answer = done.json()
     assert (done.status, done.code()) == (2, "MOTE_E_DRIVER")
     assert list(answer) == ["ok", "class", "status", "code", "text", "argument"]
-    assert (answer["class"], answer["code"], answer["argument"]) == ("usage", "MOTE_E_DRIVER", "frob")
-    assert "kvm" in answer["text"]
+    assert (answer["class"], answer["code"], answer["argument"]) == ("usage", "MOTE_E_DRIVER", name)
+    assert known in answer["text"]
 
 
 HOSTILE = b"i32:\x1b[31m\nmote: MOTE_E_BUG: lie\r\x07\x7f\xc2\x85\xff\xe2\x82 \xe2\x82\xac\""

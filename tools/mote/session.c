@@ -41,15 +41,18 @@ static mote_status check_driver_name(const char *name, mote_error *err)
 {
     char known[128] = "";
     const char *driver;
-    /* The library knows loadlibrary by name only, and says what it needs. */
-    if (name == NULL || strcmp(name, "loadlibrary") == 0)
+    if (name == NULL)
         return MOTE_OK;
     for (size_t i = 0; (driver = mote_driver_name(i)) != NULL; i++) {
         if (strcmp(driver, name) == 0)
             return MOTE_OK;
         text_append(known, sizeof(known), " %s", driver);
     }
-    (void)usage_fail(err, name, "no driver \"%s\"; there are:%s", name, known);
+    if (strcmp(name, "loadlibrary") == 0) /* known by name only, as by the library */
+        (void)usage_fail(err, name, "driver %s needs Windows, whose LoadLibrary() loads the guest",
+                         name);
+    else
+        (void)usage_fail(err, name, "no driver \"%s\"; there are:%s", name, known);
     err->code = MOTE_E_DRIVER;
     return err->code;
 }
