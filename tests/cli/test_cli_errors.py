@@ -56,6 +56,10 @@ def test_the_guests_own_error():
     assert "boom" in answer["text"]
 
 
+def test_an_empty_message_is_empty_and_not_missing():
+    assert guest_error("Fail", "i32:15", "str:")["guest"]["message"] == ""
+
+
 def test_a_code_without_a_name():
     assert guest_error("Fail", "i32:4242", "str:x")["guest"]["name"] == "UnknownError"
 
@@ -188,6 +192,10 @@ def test_an_abort_is_told_with_code_and_message():
     assert answer["abort"] == {"code": 13, "message": "out of cheese"}
     assert "13" in answer["text"] and "out of cheese" in answer["text"]
     assert "vector" not in answer["text"]
+
+
+def test_an_abort_without_a_message_has_none():
+    assert call("Abort", "u32:13", "str:", "--json").json()["abort"] == {"code": 13, "message": None}
 
 
 # ---- Limits ----

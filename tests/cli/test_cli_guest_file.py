@@ -57,6 +57,10 @@ def test_a_folder_is_no_guest(command, tmp_path):
     assert "directory" in answer["text"]
 
 
+def test_an_empty_file_name_is_told_as_it_is():
+    assert load_error(["list"], "")["file"] == ""
+
+
 def test_a_device_is_no_guest():
     assert load_error(["list"], "/dev/zero")["code"] == "MOTE_E_IMAGE_OPEN"
 

@@ -79,12 +79,12 @@ static void print_driver_json(struct json *json, const mote_driver_report *drive
     json_open(json, NULL, '{');
     json_text(json, "name", driver->name);
     json_text(json, "isolation", driver->isolation);
-    json_text(json, "kind", driver->kind);
+    json_text_if_any(json, "kind", driver->kind);
     json_bool(json, "hardware", driver->is_hardware);
     json_bool(json, "works", driver->works);
-    json_text(json, "reason", driver->reason);
-    json_text(json, "advice", driver->advice);
-    json_text(json, "operation", driver->operation);
+    json_text_if_any(json, "reason", driver->reason);
+    json_text_if_any(json, "advice", driver->advice);
+    json_text_if_any(json, "operation", driver->operation);
     if (driver->os_errno == 0)
         json_null(json, "errno");
     else

@@ -159,10 +159,15 @@ void json_text_n(struct json *json, const char *key, const char *text, size_t le
 
 void json_text(struct json *json, const char *key, const char *text)
 {
-    if (text == NULL || text[0] == '\0')
+    if (text == NULL)
         json_null(json, key);
     else
         json_text_n(json, key, text, strlen(text));
+}
+
+void json_text_if_any(struct json *json, const char *key, const char *text)
+{
+    json_text(json, key, text != NULL && text[0] != '\0' ? text : NULL);
 }
 
 /* RFC 4648, section 4: three bytes become four characters, the last group is padded. */

@@ -27,8 +27,11 @@ void json_unsigned(struct json *json, const char *key, uint64_t value);
 /* Text as it is; what is not UTF-8 in it is written as the characters \xNN. */
 void json_text_n(struct json *json, const char *key, const char *text, size_t len_bytes);
 
-/* As json_text_n(); null for NULL and for an empty text, which stands for no value. */
+/* As json_text_n(); null for NULL. */
 void json_text(struct json *json, const char *key, const char *text);
+
+/* As json_text(), where an empty text stands for no value: null for it, too. */
+void json_text_if_any(struct json *json, const char *key, const char *text);
 
 /* "0x..." */
 void json_address(struct json *json, const char *key, uint64_t address);

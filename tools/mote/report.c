@@ -5,6 +5,7 @@
 #include "tools/mote/guest_output.h"
 #include "tools/mote/output.h"
 #include "tools/mote/text.h"
+#include "tools/mote/usage.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,14 +78,15 @@ static void write_guest(struct json *json, const struct report *report)
 
 static void write_usage(struct json *json, const struct report *report)
 {
-    json_text(json, "argument", report->err->subject);
+    bool is_about_word = report->err->subject[0] != '\0' || usage_is_about_word();
+    json_text(json, "argument", is_about_word ? report->err->subject : NULL);
 }
 
 static void write_load(struct json *json, const struct report *report)
 {
     const mote_load *load = &report->err->load;
     json_text(json, "file", options_guest(report->options));
-    json_text(json, "field", load->field);
+    json_text_if_any(json, "field", load->field);
     if (load->field[0] == '\0') {
         json_null(json, "value");
         json_null(json, "offset");
@@ -103,7 +105,7 @@ static void write_source(struct json *json, const struct source_line *source)
     json_open(json, "source", '{');
     json_text(json, "file", source->file);
     json_signed(json, "line", source->line);
-    json_text(json, "function", source->function);
+    json_text_if_any(json, "function", source->function);
     json_close(json, '}');
 }
 
@@ -111,12 +113,12 @@ static void write_fault(struct json *json, const struct report *report)
 {
     const mote_fault *fault = &report->err->fault;
     json_open(json, "fault", '{');
-    json_text(json, "cause", fault->cause);
+    json_text_if_any(json, "cause", fault->cause);
     if (fault->vector < 0)
         json_null(json, "vector");
     else
         json_signed(json, "vector", fault->vector);
-    json_text(json, "name", fault->name);
+    json_text_if_any(json, "name", fault->name);
     if (has_error_code(fault->vector))
         json_unsigned(json, "error_code", fault->error_code);
     else
@@ -128,25 +130,26 @@ static void write_fault(struct json *json, const struct report *report)
         json_address(json, "address", fault->address);
     else
         json_null(json, "address");
-    json_text(json, "region", fault->region);
-    json_text(json, "symbol", fault->symbol);
+    json_text_if_any(json, "region", fault->region);
+    json_text_if_any(json, "symbol", fault->symbol);
     write_source(json, report->source);
     json_close(json, '}');
 }
 
+/* A guest may abort with a code alone. */
 static void write_abort(struct json *json, const struct report *report)
 {
     json_open(json, "abort", '{');
     json_unsigned(json, "code", report->err->guest_code);
-    json_text(json, "message", report->err->message);
+    json_text_if_any(json, "message", report->err->message);
     json_close(json, '}');
 }
 
 static void write_protocol(struct json *json, const struct report *report)
 {
     json_open(json, "protocol", '{');
-    json_text(json, "buffer", report->err->protocol_buffer);
-    json_text(json, "field", report->err->protocol_field);
+    json_text_if_any(json, "buffer", report->err->protocol_buffer);
+    json_text_if_any(json, "field", report->err->protocol_field);
     json_address(json, "value", report->err->protocol_value);
     json_close(json, '}');
 }
@@ -155,8 +158,8 @@ static void write_limit(struct json *json, const struct report *report)
 {
     const mote_limit *limit = &report->err->limit;
     json_open(json, "limit", '{');
-    json_text(json, "kind", limit->kind);
-    json_text(json, "phase", limit->phase);
+    json_text_if_any(json, "kind", limit->kind);
+    json_text_if_any(json, "phase", limit->phase);
     json_unsigned(json, "limit_us", limit->limit_us);
     json_unsigned(json, "elapsed_us", limit->elapsed_us);
     json_close(json, '}');
@@ -166,7 +169,7 @@ static void write_host(struct json *json, const struct report *report)
 {
     int os_errno = report->err->os_errno;
     json_open(json, "host", '{');
-    json_text(json, "operation", report->err->subject);
+    json_text_if_any(json, "operation", report->err->subject);
     if (os_errno == 0)
         json_null(json, "errno");
     else
@@ -175,17 +178,20 @@ static void write_host(struct json *json, const struct report *report)
     json_close(json, '}');
 }
 
-/* Only a host function that failed has a code; one that could not be called has none. */
+/* Only a host function that failed has a code, and may have an empty message; one that could not be
+ * called has neither. */
 static void write_host_function(struct json *json, const struct report *report)
 {
     const mote_error *err = report->err;
     json_open(json, "host_function", '{');
-    json_text(json, "name", err->function);
-    if (err->code == MOTE_E_HOST_FUNCTION)
+    json_text_if_any(json, "name", err->function);
+    if (err->code == MOTE_E_HOST_FUNCTION) {
         json_unsigned(json, "code", err->guest_code);
-    else
+        json_text(json, "message", err->message);
+    } else {
         json_null(json, "code");
-    json_text(json, "message", err->message);
+        json_text_if_any(json, "message", err->message);
+    }
     json_close(json, '}');
 }
 

@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_about_word;
+
 mote_status usage_fail(mote_error *err, const char *argument, const char *format, ...)
 {
     *err = (mote_error){.code = MOTE_E_USAGE};
+    is_about_word = argument != NULL;
     if (argument != NULL)
         text_line(err->subject, sizeof(err->subject), argument, strlen(argument));
     va_list values;
@@ -20,6 +23,11 @@ mote_status usage_fail(mote_error *err, const char *argument, const char *format
     if (n >= (int)sizeof(err->text))
         memcpy(err->text + sizeof(err->text) - 4, "...", 4);
     return err->code;
+}
+
+bool usage_is_about_word(void)
+{
+    return is_about_word;
 }
 
 mote_status host_fail(mote_error *err, mote_status code, int os_errno, const char *operation)
