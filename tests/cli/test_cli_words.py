@@ -141,6 +141,13 @@ def test_good_options_reach_the_guest_file(option, value, form):
     assert (done.status, done.code()) == (3, "MOTE_E_IMAGE_OPEN")
 
 
+@pytest.mark.parametrize("option, command", [("--dump", "call"), ("--driver", "call"), ("--driver", "bench")])
+def test_an_empty_text_of_an_option_is_named(option, command):
+    text, argument = usage_error(command, GUEST, "F", option, "")
+    assert (option in text, argument) == (True, "")
+    assert usage_error(command, GUEST, "F", f"{option}=") == (text, argument)
+
+
 def test_two_dashes_end_the_options():
     done = mote("call", "--", "--json", "--help", "i32:1")
     assert (done.status, done.out, done.code()) == (3, b"", "MOTE_E_IMAGE_OPEN")

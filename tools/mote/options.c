@@ -226,6 +226,8 @@ static mote_status set_option(struct options *options, const struct option *opti
         *(bool *)field = true;
         return MOTE_OK;
     case KIND_TEXT:
+        if (value[0] == '\0')
+            return usage_fail(err, value, "%s needs a %s, not \"\"", option->name, option->value);
         memcpy(field, &value, sizeof(value));
         return MOTE_OK;
     case KIND_NUMBER:
