@@ -15,9 +15,10 @@
 #define MS 1000ull
 #define SECOND (1000 * MS)
 
-/* Caps: those of the library for sizes and durations (mote/config.h). */
-#define MAX_SIZE GIB
-#define MAX_SIZE_TEXT "1G"
+/* Caps: the library's for durations, and for a size what a sandbox may have in all, since no option
+ * raises max_memory_bytes (mote/config.h). */
+#define MAX_SIZE (1022 * MIB)
+#define MAX_SIZE_TEXT "1022M"
 #define MAX_DURATION (365ull * 24 * 3600 * SECOND)
 #define MAX_DURATION_TEXT "31536000s"
 #define MAX_CALLS 10000000ull
