@@ -156,7 +156,7 @@ struct mt_driver {
      * look. The next run starts from a saved state, or is entered. NULL: there is no such place. */
     void (*forget)(struct mt_machine *machine);
 
-    /* Read the virtual CPU, which waits behind a port exit. */
+    /* Read the virtual CPU, which waits behind a port exit, or was loaded and has not run since. */
     mote_status (*save)(struct mt_machine *machine, struct mt_cpu *out, mote_error *err);
 
     /* Let the next run start from a saved state; of this machine, or of another of the same plan.

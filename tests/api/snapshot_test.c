@@ -343,6 +343,78 @@ static void test_a_guest_of_0_1_is_restored(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* ---- Snapshots of what was just restored ---- */
+
+static void test_a_snapshot_is_taken_between_a_restore_and_a_call(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_sandbox(KEEPER, NULL);
+    keeper_call_u32(sandbox, "SetRegisters", 3);
+    keeper_add(sandbox, 5);
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    keeper_call_u32(sandbox, "SetRegisters", 1);
+    assert_ok(keeper_reset_call(sandbox, "Get"));
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(keeper_reset_call(sandbox, "Get"));
+        assert_int_equal(check_registers(sandbox, 3), 0);
+        assert_int_equal(keeper_add(sandbox, 1), 6);
+        assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+    }
+    assert_ok(mote_sandbox_pop(sandbox, &last_error));
+    assert_ok(keeper_reset_call(sandbox, "Get"));
+    assert_int_equal(check_registers(sandbox, 3), 0);
+    assert_int_equal(keeper_counter(sandbox), 5);
+    mote_sandbox_destroy(sandbox);
+}
+
+/* How a pool makes sandboxes: none of them initialises, and all come back to what they began as. */
+static void test_a_sandbox_begins_with_another_ones_snapshot_on_its_stack(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_image *image = open_image(KEEPER);
+    mote_sandbox *first;
+    mote_sandbox *second;
+    mote_snapshot *snapshot;
+    assert_ok(mote_sandbox_create(image, for_test(NULL), &first, &last_error));
+    assert_ok(mote_sandbox_init(first, &last_error));
+    keeper_call_u32(first, "SetRegisters", 3);
+    keeper_add(first, 42);
+    assert_ok(mote_snapshot_take(first, &snapshot, &last_error));
+    mote_sandbox_destroy(first);
+    assert_ok(mote_sandbox_create(image, for_test(NULL), &second, &last_error));
+    assert_ok(mote_sandbox_restore(second, snapshot, &last_error));
+    mote_snapshot_unref(snapshot);
+    assert_ok(mote_sandbox_push(second, &last_error));
+    for (int i = 0; i < 2; i++)
+        assert_ok(keeper_reset_call(second, "Get"));
+    assert_int_equal(keeper_counter(second), 42);
+    assert_int_equal(check_registers(second, 3), 0);
+    mote_sandbox_destroy(second);
+    mote_image_unref(image);
+}
+
+static void test_a_context_may_begin_with_a_snapshot(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    mote_snapshot *snapshot;
+    assert_ok(keeper_reset_call(sandbox, "Get"));
+    assert_ok(mote_context_begin(sandbox, &last_error));
+    assert_ok(mote_snapshot_take(sandbox, &snapshot, &last_error));
+    assert_int_equal(keeper_add(sandbox, 1), 1);
+    assert_ok(mote_context_finish(sandbox, &last_error));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_sandbox_restore(sandbox, snapshot, &last_error));
+        assert_int_equal(keeper_add(sandbox, 1), 1);
+    }
+    mote_snapshot_unref(snapshot);
+    mote_sandbox_destroy(sandbox);
+}
+
 /* ---- Nothing is left ---- */
 
 static void fill_all(mote_sandbox *sandbox)
@@ -405,6 +477,9 @@ int main(void)
         cmocka_unit_test(test_a_cancelled_sandbox_can_be_restored_and_used),
         cmocka_unit_test(test_a_host_function_that_fails_poisons_until_restored),
         cmocka_unit_test(test_a_guest_of_0_1_is_restored),
+        cmocka_unit_test(test_a_snapshot_is_taken_between_a_restore_and_a_call),
+        cmocka_unit_test(test_a_sandbox_begins_with_another_ones_snapshot_on_its_stack),
+        cmocka_unit_test(test_a_context_may_begin_with_a_snapshot),
         cmocka_unit_test(test_nothing_of_an_earlier_call_is_left_after_a_restore),
         cmocka_unit_test(test_registers_are_restored),
     };

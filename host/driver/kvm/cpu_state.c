@@ -56,22 +56,27 @@ mote_status mt_kvm_quiesce(struct mt_machine *machine, mote_error *err)
 /* ---- Save ---- */
 
 /* Only what the guest's XCR0 has can be loaded there. */
-static mote_status save_vectors(const struct mt_machine *machine, struct mt_cpu *out,
-                                mote_error *err)
+static void keep_vectors(const struct mt_machine *machine, const void *area, struct mt_cpu *out)
 {
-    struct kvm_xsave area;
     uint64_t components;
-    if (ioctl(machine->vcpu_fd, KVM_GET_XSAVE, &area) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_GET_XSAVE");
     memset(out->vector, 0, sizeof(out->vector));
-    memcpy(out->vector, &area, sizeof(area));
+    memcpy(out->vector, area, sizeof(struct kvm_xsave));
     memcpy(&components, out->vector + XSAVE_HEADER, sizeof(components));
     components &= machine->prepared->xcr0;
     memset(out->vector + XSAVE_SOFTWARE_BYTES, 0,
            XSAVE_HEADER + XSAVE_HEADER_BYTES - XSAVE_SOFTWARE_BYTES);
     memcpy(out->vector + XSAVE_HEADER, &components, sizeof(components));
-    out->vector_len_bytes = sizeof(area);
+    out->vector_len_bytes = sizeof(struct kvm_xsave);
     out->vector_components = machine->prepared->xcr0;
+}
+
+static mote_status save_vectors(const struct mt_machine *machine, struct mt_cpu *out,
+                                mote_error *err)
+{
+    struct kvm_xsave area;
+    if (ioctl(machine->vcpu_fd, KVM_GET_XSAVE, &area) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_GET_XSAVE");
+    keep_vectors(machine, &area, out);
     return MOTE_OK;
 }
 
@@ -107,9 +112,24 @@ static void save_general(const struct kvm_regs *from, struct mt_cpu *out)
     out->rflags = from->rflags;
 }
 
+/* A machine that was loaded and has not run since: the vCPU knows nothing of that state, and the
+ * run page only what the resume stub does not load. */
+static void save_loaded(const struct mt_machine *machine, struct mt_cpu *out)
+{
+    const uint8_t *image = machine->private_memory + machine->prepared->resume_offset;
+    save_general(&machine->run->s.regs.regs, out);
+    memcpy(&out->rax, image + MT_MONITOR_RESUME_RAX, sizeof(out->rax));
+    memcpy(&out->rdx, image + MT_MONITOR_RESUME_RDX, sizeof(out->rdx));
+    memcpy(&out->rdi, image + MT_MONITOR_RESUME_RDI, sizeof(out->rdi));
+    memcpy(&out->rip, image + MT_MONITOR_RESUME_RIP, sizeof(out->rip));
+    out->fs_base = machine->run->s.regs.sregs.fs.base;
+    out->gs_base = machine->run->s.regs.sregs.gs.base;
+    keep_vectors(machine, image, out);
+}
+
 /* On hardware RIP is at the `out` until the next run: it is stepped over first, or a guest that is
  * resumed from here would repeat it. */
-mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
+static mote_status save_waiting(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
 {
     mote_status status = machine->is_settled ? MOTE_OK : drain(machine, err);
     if (status == MOTE_OK)
@@ -120,6 +140,18 @@ mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_err
         return status;
     machine->n_system_calls += 2;
     save_general(&machine->run->s.regs.regs, out);
+    return MOTE_OK;
+}
+
+mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_error *err)
+{
+    if (machine->is_loaded) {
+        save_loaded(machine, out);
+    } else {
+        mote_status status = save_waiting(machine, out, err);
+        if (status != MOTE_OK)
+            return status;
+    }
     out->id = atomic_fetch_add(&last_id, 1) + 1;
     return MOTE_OK;
 }
@@ -178,5 +210,6 @@ mote_status mt_kvm_load(struct mt_machine *machine, const struct mt_cpu *cpu, mo
     mt_kvm_set_registers(machine, &at_stub);
     machine->run->s.regs.sregs.fs.base = cpu->fs_base;
     machine->run->s.regs.sregs.gs.base = cpu->gs_base;
+    machine->is_loaded = true;
     return MOTE_OK;
 }

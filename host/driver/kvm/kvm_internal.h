@@ -93,6 +93,7 @@ struct mt_machine {
     uint64_t deadline_ns;
     uint64_t n_system_calls;
     bool is_in_monitor; /* the last exit left it in ring 0: it must be entered before it runs */
+    bool is_loaded;     /* the next run begins at the resume stub: the CPU is what was loaded */
 };
 
 void mt_kvm_fill_monitor(uint8_t *monitor, const struct mt_plan *plan);

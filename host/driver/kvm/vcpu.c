@@ -101,6 +101,7 @@ void mt_kvm_set_registers(struct mt_machine *machine, const struct kvm_regs *reg
     machine->run->s.regs.sregs = machine->ring3;
     machine->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     machine->is_in_monitor = false;
+    machine->is_loaded = false;
 }
 
 void mt_kvm_enter(struct mt_machine *machine, const struct mt_registers *registers)
@@ -184,6 +185,7 @@ mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_err
         return status;
     machine->n_system_calls++;
     machine->is_settled = false;
+    machine->is_loaded = false;
     if (ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0) {
         mt_kvm_read_exit(machine, out);
         machine->is_in_monitor = out->kind == MT_EXIT_FAULT || out->kind == MT_EXIT_DIED;
