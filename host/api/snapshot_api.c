@@ -161,7 +161,9 @@ static mote_status evolve(mote_sandbox *sandbox, mote_evolve_fn fn, void *contex
                           mote_error *err)
 {
     mote_status status = was_ready ? MOTE_OK : mt_sandbox_init_run(sandbox, err);
-    if (status == MOTE_OK && fn != NULL)
+    if (status != MOTE_OK)
+        return status; /* the state is what the initialisation left */
+    if (fn != NULL)
         status = run_callback(sandbox, fn, context, err);
     if (status == MOTE_OK && !sandbox->settings.single_use)
         status = mt_history_push(sandbox, err);

@@ -139,11 +139,12 @@ MOTE_NODISCARD mote_status mote_sandbox_register_allowing(mote_sandbox *sandbox,
  * Owner: nothing changes hands.
  * Threads: one at a time per sandbox; blocks for init_limit_us at most, host functions aside.
  * Errors: MOTE_E_ARGUMENT (NULL), MOTE_E_STATE (initialised already), MOTE_E_BUSY, MOTE_E_REENTRY,
- * MOTE_E_FORKED, MOTE_E_POISONED; and, poisoning the sandbox, MOTE_E_GUEST_FAULT,
- * MOTE_E_GUEST_ABORT, MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_GUEST_DIED,
+ * MOTE_E_FORKED, MOTE_E_POISONED, MOTE_E_MEMORY and MOTE_E_SYSTEM before the guest is entered: the
+ * sandbox is as before, and the initialisation may be tried again. After these it is poisoned:
+ * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_GUEST_ERROR, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT,
  * MOTE_E_TIME_LIMIT, MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
- * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_INPUT_FULL, MOTE_E_MEMORY,
- * MOTE_E_SYSTEM.
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_INPUT_FULL, MOTE_E_MEMORY once it was
+ * entered; MOTE_E_GUEST_DIED, and MOTE_E_SYSTEM once it was entered, leave it dead.
  */
 MOTE_NODISCARD mote_status mote_sandbox_init(mote_sandbox *sandbox, mote_error *err);
 

@@ -313,6 +313,33 @@ static void test_no_memory_for_a_host_function(void **state)
 
 /* ---- Initialisation ---- */
 
+static void test_what_fails_before_the_guest_is_entered_may_be_tried_again(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    struct failing failing = {1000, 0};
+    const mote_allocator allocator = {failing_allocate, failing_reallocate, failing_release,
+                                      &failing};
+    mote_image *image = NULL;
+    mote_sandbox *sandboxes[2];
+    assert_ok(mote_image_open(HELLO, &allocator, &image, &last_error));
+    for (int i = 0; i < 2; i++)
+        assert_ok(mote_sandbox_create(image, for_test(NULL), &sandboxes[i], &last_error));
+    failing.n_left = 0;
+    assert_status(mote_sandbox_init(sandboxes[0], &last_error), MOTE_E_MEMORY);
+    assert_status(mote_sandbox_evolve(sandboxes[1], NULL, NULL, &last_error), MOTE_E_MEMORY);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mote_sandbox_state_get(sandboxes[i]), MOTE_SANDBOX_CREATED);
+    failing.n_left = 1000;
+    assert_ok(mote_sandbox_init(sandboxes[0], &last_error));
+    assert_ok(mote_sandbox_evolve(sandboxes[1], NULL, NULL, &last_error));
+    for (int i = 0; i < 2; i++) {
+        assert_echoes(sandboxes[i]);
+        mote_sandbox_destroy(sandboxes[i]);
+    }
+    mote_image_unref(image);
+}
+
 static void test_states_are_checked(void **state)
 {
     (void)state;
@@ -552,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_no_descriptors_is_a_system_error),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_no_memory_for_a_host_function),
+        cmocka_unit_test(test_what_fails_before_the_guest_is_entered_may_be_tried_again),
         cmocka_unit_test(test_states_are_checked),
         cmocka_unit_test(test_open_reports_what_each_step_does),
         cmocka_unit_test(test_failures_while_the_guest_initialises),
