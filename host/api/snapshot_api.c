@@ -132,6 +132,8 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     set_state(sandbox, MOTE_SANDBOX_IN_CONTEXT);
     sandbox->n_evolutions++;
     mt_api_leave(sandbox);
+    if (err != NULL)
+        err->code = MOTE_OK; /* what the caller left in it is not the function's */
     mote_status status = fn(context, sandbox, err);
     mote_status process = mt_api_check_process(sandbox, err);
     if (process != MOTE_OK) {
@@ -142,6 +144,9 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     while (!mt_guard_claim(&sandbox->guard))
         sched_yield();
     sandbox->n_evolutions--;
+    if (status != MOTE_OK && err != NULL && err->code != status)
+        return mt_fail(err, status, "the function of the evolution failed: %s",
+                       mote_status_meaning(status));
     if (status == MOTE_OK && state_of(sandbox) != MOTE_SANDBOX_IN_CONTEXT)
         status = mt_fail(err, MOTE_E_STATE, "the context of an evolution was left in it");
     return status;

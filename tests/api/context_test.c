@@ -54,6 +54,38 @@ static void test_evolution_that_fails_goes_back(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static mote_status fail_without_a_word(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)sandbox;
+    if (context != NULL) {
+        err->code = MOTE_E_ARGUMENT;
+        err->text[0] = '\0';
+    }
+    return MOTE_E_ARGUMENT;
+}
+
+/* The error is there, whether the function has filled it or not. */
+static void test_the_error_of_an_evolution_is_that_of_its_function(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    static const mote_status before[] = {MOTE_OK, MOTE_E_ARGUMENT, MOTE_E_BUG};
+    mote_sandbox *sandbox = open_keeper(NULL);
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        last_error.code = before[i];
+        last_error.text[0] = '\0';
+        assert_status(mote_sandbox_evolve(sandbox, fail_without_a_word, NULL, &last_error),
+                      MOTE_E_ARGUMENT);
+        assert_string_not_equal(last_error.text, "");
+    }
+    assert_status(mote_sandbox_evolve(sandbox, fail_without_a_word, &last_error, &last_error),
+                  MOTE_E_ARGUMENT);
+    assert_string_equal(last_error.text, "");
+    assert_int_equal(mote_sandbox_evolve(sandbox, fail_without_a_word, NULL, NULL),
+                     MOTE_E_ARGUMENT);
+    mote_sandbox_destroy(sandbox);
+}
+
 static mote_status crash_in_evolution(void *context, mote_sandbox *sandbox, mote_error *err)
 {
     (void)context;
@@ -219,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evolution_keeps_what_its_function_did),
         cmocka_unit_test(test_evolution_that_fails_goes_back),
+        cmocka_unit_test(test_the_error_of_an_evolution_is_that_of_its_function),
         cmocka_unit_test(test_evolution_whose_function_breaks_it_goes_back),
         cmocka_unit_test(test_a_sandbox_cannot_be_destroyed_while_it_evolves),
         cmocka_unit_test(test_an_evolution_inside_another_does_not_end_it),
