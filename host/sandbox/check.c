@@ -226,6 +226,11 @@ mote_status mt_check_words(const char *function, const mote_value *args, size_t 
     if (n_args > MOTE_MAX_PARAMETERS)
         return mt_fail(err, MOTE_E_ARGUMENT, "%zu arguments are more than %d", n_args,
                        MOTE_MAX_PARAMETERS);
+    for (size_t i = 0; i < n_args; i++) {
+        if ((unsigned)args[i].type >= MOTE_TYPE_VOID)
+            return mt_fail(err, MOTE_E_ARGUMENT, "argument %zu has no value type: %d", i,
+                           (int)args[i].type);
+    }
     if ((unsigned)returns > MOTE_TYPE_ANY)
         return mt_fail(err, MOTE_E_ARGUMENT, "returns is no type: %d", (int)returns);
     if (function[0] == '\0' || !mt_utf8_is_valid(function, strlen(function)))

@@ -153,9 +153,10 @@ const mote_section *mote_image_section(const mote_image *image, size_t index);
  * Units: none.
  * Owner: nothing changes hands.
  * Threads: any.
- * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, a name that is empty or not UTF-8),
- * MOTE_E_GUEST_ERROR with codes 4 (no such function; err->text has near names), 5 (number of
- * arguments) and 14 (type of an argument), MOTE_E_TYPE (type of the result).
+ * Errors: MOTE_E_ARGUMENT (NULL, more than 11 arguments, an argument that has no value type, a name
+ * that is empty or not UTF-8), MOTE_E_GUEST_ERROR with codes 4 (no such function; err->text has
+ * near names), 5 (number of arguments) and 14 (type of an argument), MOTE_E_TYPE (type of the
+ * result).
  */
 MOTE_NODISCARD mote_status mote_image_check_call(const mote_image *image, const char *function,
                                                  const mote_value *args, size_t n_args,

@@ -183,6 +183,28 @@ static void test_large_bytes_go_through(void **state)
 
 /* ---- Wrong use ---- */
 
+static void test_an_argument_without_a_value_type_is_no_guest_error(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    static const int types[] = {-1, MOTE_TYPE_VOID, MOTE_TYPE_ANY, 42};
+    mote_sandbox *sandbox = open_sandbox(HELLO, NULL);
+    mote_image *image = open_image(HELLO);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const mote_value arg = {.type = (mote_type)types[i]};
+        assert_status(mote_call(sandbox, "EchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),
+                      MOTE_E_ARGUMENT);
+        assert_status(
+            mote_call_reset(sandbox, "EchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),
+            MOTE_E_ARGUMENT);
+        assert_status(mote_image_check_call(image, "EchoI32", &arg, 1, MOTE_TYPE_I32, &last_error),
+                      MOTE_E_ARGUMENT);
+    }
+    assert_echoes(sandbox);
+    mote_image_unref(image);
+    mote_sandbox_destroy(sandbox);
+}
+
 static void test_call_refuses_bad_arguments(void **state)
 {
     (void)state;
@@ -428,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_eleven_parameters_arrive_in_order),
         cmocka_unit_test(test_void_returns_nothing_and_state_is_kept),
         cmocka_unit_test(test_large_bytes_go_through),
+        cmocka_unit_test(test_an_argument_without_a_value_type_is_no_guest_error),
         cmocka_unit_test(test_call_refuses_bad_arguments),
         cmocka_unit_test(test_arguments_larger_than_the_input_buffer),
         cmocka_unit_test(test_a_guest_error_leaves_the_sandbox_ready),
