@@ -29,7 +29,7 @@ endif()
 set(MOTE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mote)
 install(EXPORT mote NAMESPACE mote:: FILE mote-targets.cmake DESTINATION ${MOTE_PACKAGE_DIR})
 configure_package_config_file(cmake/mote-config.cmake.in ${PROJECT_BINARY_DIR}/mote-config.cmake
-    INSTALL_DESTINATION ${MOTE_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_BINDIR)
+    INSTALL_DESTINATION ${MOTE_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/mote-config-version.cmake
     VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/mote-config.cmake ${PROJECT_BINARY_DIR}/mote-config-version.cmake

@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,81 @@ def test_host_and_guest_of_readme_with_cmake(prefix, example, tmp_path, source):
     assert (build / "hello.elf").exists()
     check_host(build / "host_shared", source, build, prefix)
     check_host(build / "host_static", source, build, prefix)
+
+
+GUEST_PROJECT = """
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(mote 0.1 REQUIRED COMPONENTS guest)
+add_subdirectory(guest)
+"""
+
+GUEST_FOLDER = """
+add_custom_command(OUTPUT made.c COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/made.in made.c
+    DEPENDS made.in VERBATIM)
+mote_add_guest(two written.c made.c)
+"""
+
+# Of the sources of the guest: written.c includes a header, made.c is written by the build.
+GUEST_FILES = {
+    "guest/CMakeLists.txt": GUEST_FOLDER,
+    "guest/name.h": "#define NAME First\n",
+    "guest/written.c": "#include <mote_guest/moteg.h>\n#include \"name.h\"\nMOTEG_FUNCTION(void, NAME) {}\n",
+    "guest/made.in": "#include <mote_guest/moteg.h>\nMOTEG_FUNCTION(void, Made) {}\n",
+    "CMakeLists.txt": GUEST_PROJECT,
+}
+
+
+class GuestProject:
+    """A project whose guest is built again and again."""
+
+    def __init__(self, prefix, folder, generator):
+        self.prefix, self.folder, self.build = prefix, folder, folder / "build"
+        for name, text in GUEST_FILES.items():
+            self.write(name, text)
+        run(["cmake", "-S", folder, "-B", self.build, "-G", generator, f"-DCMAKE_PREFIX_PATH={prefix}"])
+
+    def write(self, name, text):
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text)
+
+    def functions(self):
+        """What the guest declares after another build."""
+        run(["cmake", "--build", self.build])
+        listed = run([self.prefix / "bin" / "mote", "list", self.guest()])
+        return [line.split("(")[0] for line in listed.splitlines()]
+
+    def guest(self):
+        return self.build / "guest" / "two.elf"
+
+    def time_ns(self):
+        return self.guest().stat().st_mtime_ns
+
+
+@pytest.fixture(name="project", params=["Ninja", "Unix Makefiles"])
+def guest_project(prefix, tmp_path, request):
+    if request.param == "Unix Makefiles" and shutil.which("make") is None:
+        pytest.skip("no make")
+    return GuestProject(prefix, tmp_path / "with space", request.param)
+
+
+def test_a_guest_of_cmake_follows_its_sources_and_headers(project):
+    assert project.functions() == ["First", "Made"]
+    built_ns = project.time_ns()
+    assert project.functions() == ["First", "Made"]
+    assert project.time_ns() == built_ns
+    project.write("guest/name.h", "#define NAME Second\n")
+    assert project.functions() == ["Made", "Second"]
+    project.write("guest/made.in", GUEST_FILES["guest/made.in"].replace("Made", "Again"))
+    assert project.functions() == ["Again", "Second"]
+
+
+def test_a_guest_of_cmake_follows_the_guest_library(project):
+    project.functions()
+    built_ns = project.time_ns()
+    (project.prefix / "lib" / "libmoteg.a").touch()
+    project.functions()
+    assert project.time_ns() > built_ns
 
 
 def test_cmake_refuses_an_unknown_component(prefix, tmp_path):
