@@ -17,8 +17,9 @@ LIBRARY = "lib/libmote.so"
 # Folders of what runs on the host.
 HOST = ("host", "wire", "tools", "bench", "examples")
 # What runs in a sandbox or beside it, where there is no C library: the guest library, which has wire/
-# too, guests, and the stub that a guest of the process driver shares its child with.
-OTHERS = ("moteg", "guest_abi01", "mote_process_stub", "test_guest_old")
+# too, guests, the stub that a guest of the process driver shares its child with, and what makes the
+# children that a benchmark compares with.
+OTHERS = ("moteg", "guest_abi01", "mote_process_stub", "mote-floor-zygote", "test_guest_old")
 FLAGS = """
 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -D_FORTIFY_SOURCE=3
 -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing -O2
