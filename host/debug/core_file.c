@@ -137,14 +137,13 @@ static mote_status write_at(int fd, const void *from, size_t len_bytes, uint64_t
 }
 
 /* A guest in another process may go on writing: the page is looked at and written from one copy. */
-static mote_status write_memory(int fd, const struct mt_core_memory *memory, uint64_t at,
-                                mote_error *err)
+static mote_status write_pages(int fd, const struct mt_core_memory *memory, uint64_t first,
+                               uint64_t n, uint64_t at, mote_error *err)
 {
     static const uint8_t zeros[PAGE_BYTES];
     uint8_t page[PAGE_BYTES];
-    if (memory->bytes == NULL)
-        return MOTE_OK;
-    for (uint64_t offset = 0; offset < memory->len_bytes; offset += PAGE_BYTES) {
+    for (uint64_t i = first; i < first + n; i++) {
+        uint64_t offset = i * PAGE_BYTES;
         memcpy(page, memory->bytes + offset, PAGE_BYTES);
         if (memcmp(page, zeros, PAGE_BYTES) == 0)
             continue;
@@ -153,6 +152,25 @@ static mote_status write_memory(int fd, const struct mt_core_memory *memory, uin
             return status;
     }
     return MOTE_OK;
+}
+
+static mote_status write_memory(int fd, const struct mt_core_memory *memory, uint64_t at,
+                                mote_error *err)
+{
+    uint64_t first = memory->first_page;
+    uint64_t end = first + memory->len_bytes / PAGE_BYTES;
+    uint64_t n;
+    mote_status status = MOTE_OK;
+    if (memory->bytes == NULL)
+        return MOTE_OK;
+    if (memory->used == NULL)
+        return write_pages(fd, memory, 0, end - first, at, err);
+    for (; status == MOTE_OK && mt_page_set_next_run(memory->used, &first, &n) && first < end;
+         first += n) {
+        n = n < end - first ? n : end - first;
+        status = write_pages(fd, memory, first - memory->first_page, n, at, err);
+    }
+    return status;
 }
 
 static uint32_t segment_flags(uint32_t rights)

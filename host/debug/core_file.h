@@ -6,6 +6,7 @@
 #ifndef MOTE_HOST_DEBUG_CORE_FILE_H
 #define MOTE_HOST_DEBUG_CORE_FILE_H
 
+#include "host/base/page_set.h"
 #include <mote/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,10 @@ struct mt_core_memory {
     uint64_t len_bytes;
     uint32_t rights;      /* MOTE_RIGHT_* */
     const uint8_t *bytes; /* NULL: all zeros */
+    /* Pages of bytes that are not in the set are zero, and are not read: that would make them where
+     * they do not exist yet. NULL: any may be something else. */
+    const struct mt_page_set *used;
+    uint64_t first_page; /* of bytes, as the set counts */
 };
 
 struct mt_core {

@@ -65,8 +65,10 @@ static void fill_registers(struct mt_core_registers *to, const struct mt_cpu *cp
     };
 }
 
-/* What the guest has mapped; the monitor's stacks are no business of its debugger. */
-static size_t list_memory(const mote_sandbox *sandbox, struct mt_core_memory *memory)
+/* What the guest has mapped; the monitor's stacks are no business of its debugger. used is of
+ * private memory. */
+static size_t list_memory(const mote_sandbox *sandbox, const struct mt_page_set *used,
+                          struct mt_core_memory *memory)
 {
     const struct mt_template *template = sandbox->template;
     const struct mt_window *window = &sandbox->buffers.window;
@@ -80,8 +82,14 @@ static size_t list_memory(const mote_sandbox *sandbox, struct mt_core_memory *me
             .start = region->start,
             .len_bytes = region->len_bytes,
             .rights = region->rights,
-            .bytes = is_private ? window->host + (region->start - window->start) : region->shared,
+            .bytes = region->shared,
         };
+        if (is_private) {
+            uint64_t into_bytes = region->start - window->start;
+            memory[n].bytes = window->host + into_bytes;
+            memory[n].used = used;
+            memory[n].first_page = into_bytes / MT_PAGE_BYTES;
+        }
         n++;
     }
     return n;
@@ -139,18 +147,16 @@ static mote_status write_file(const mote_allocator *allocator, const char *path,
     return status;
 }
 
-mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error *err)
+static mote_status write_core(mote_sandbox *sandbox, const char *path,
+                              const struct mt_page_set *used, struct mt_cpu *cpu, mote_error *err)
 {
     struct mt_core_memory memory[MT_MAX_CORE_MEMORY + 1];
-    struct mt_cpu *cpu = mt_alloc_zero(&sandbox->allocator, sizeof(*cpu));
-    if (cpu == NULL)
-        return mt_fail(err, MOTE_E_MEMORY, "no memory for the registers of a core file");
     sandbox->driver->inspect(sandbox->machine, cpu);
     struct mt_core core = {
         .signal = signal_of(sandbox),
         .entry = sandbox->template->layout.start[MT_PLACE_CODE] + sandbox->image->parsed.entry,
         .memory = memory,
-        .n_memory = list_memory(sandbox, memory),
+        .n_memory = list_memory(sandbox, used, memory),
     };
     fill_registers(&core.registers, cpu);
     /* The virtual CPU is in the monitor by then: where the guest was is in its frame. */
@@ -158,8 +164,27 @@ mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error 
         core.registers.rip = sandbox->last_fault.fault.rip;
         core.registers.rsp = sandbox->last_fault.fault.rsp;
     }
-    mote_status status = write_file(&sandbox->allocator, path, &core, err);
-    mt_release(&sandbox->allocator, cpu);
+    return write_file(&sandbox->allocator, path, &core, err);
+}
+
+/* The machine is not brought to rest: one whose guest is dead cannot be, and a page that a guest
+ * makes meanwhile is as good missing as there. */
+mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error *err)
+{
+    const mote_allocator *allocator = &sandbox->allocator;
+    struct mt_page_set used;
+    mote_status status;
+    struct mt_cpu *cpu = mt_alloc_zero(allocator, sizeof(*cpu));
+    bool has_set =
+        mt_page_set_init(&used, allocator, sandbox->buffers.window.len_bytes / MT_PAGE_BYTES);
+    if (cpu == NULL || !has_set)
+        status = mt_fail(err, MOTE_E_MEMORY, "no memory to write a core file");
+    else
+        status = sandbox->driver->list_used(sandbox->machine, &used, err);
+    if (status == MOTE_OK)
+        status = write_core(sandbox, path, &used, cpu, err);
+    mt_page_set_fini(&used, allocator);
+    mt_release(allocator, cpu);
     return status;
 }
 

@@ -36,6 +36,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static off_t size_of(const char *where)
+{
+    struct stat facts;
+    assert_int_equal(stat(where, &facts), 0);
+    return facts.st_size;
+}
+
 /* How often 8 bytes stand in the file, at multiples of 8. */
 static size_t count_words(uint64_t wanted)
 {
@@ -95,6 +102,44 @@ static void test_a_fault_is_dumped_when_asked_for(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* What this process's files of guest memory take up. */
+static uint64_t guest_file_bytes(void)
+{
+    uint64_t len_bytes = 0;
+    char target[64];
+    struct stat facts;
+    DIR *descriptors = opendir("/proc/self/fd");
+    assert_non_null(descriptors);
+    for (struct dirent *entry = readdir(descriptors); entry != NULL; entry = readdir(descriptors)) {
+        ssize_t n = readlinkat(dirfd(descriptors), entry->d_name, target, sizeof(target) - 1);
+        target[n > 0 ? n : 0] = '\0';
+        if (strstr(target, "mote-memory") != NULL &&
+            fstatat(dirfd(descriptors), entry->d_name, &facts, 0) == 0)
+            len_bytes += (uint64_t)facts.st_blocks * 512;
+    }
+    closedir(descriptors);
+    return len_bytes;
+}
+
+/* To read a hole of the guest's memory would fill it. */
+static void test_a_dump_takes_no_memory_for_what_the_guest_never_used(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const uint64_t unused_bytes = 64u << 20;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.heap_bytes = unused_bytes;
+    config.dump_path = path;
+    mote_sandbox *sandbox = open_sandbox(KEEPER, &config);
+    uint64_t before = guest_file_bytes();
+    assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+    assert_true(guest_file_bytes() - before < unused_bytes / 16);
+    assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+    assert_true(guest_file_bytes() - before < unused_bytes / 16);
+    assert_true(size_of(path) > (off_t)unused_bytes);
+    mote_sandbox_destroy(sandbox);
+}
+
 static void test_bad_arguments_and_places(void **state)
 {
     (void)state;
@@ -119,13 +164,6 @@ static void write_text(const char *where, mode_t rights)
     assert_int_equal(fchmod(fd, rights), 0);
     assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
     close(fd);
-}
-
-static off_t size_of(const char *where)
-{
-    struct stat facts;
-    assert_int_equal(stat(where, &facts), 0);
-    return facts.st_size;
 }
 
 static mode_t rights_of(const char *where)
@@ -231,6 +269,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_every_state_is_dumped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_is_dumped_when_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_dump_takes_no_memory_for_what_the_guest_never_used,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_arguments_and_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_all_may_read_is_replaced, set_up,
                                         tear_down),
