@@ -188,14 +188,35 @@ mote_status mt_sandbox_dump(mote_sandbox *sandbox, const char *path, mote_error 
     return status;
 }
 
+/* Where an error's text goes on with what the guest says, after all that the host does: " in " and
+ * a symbol, or ": " and a message. */
+static size_t guest_text_at(const mote_error *err)
+{
+    size_t len = strlen(err->text);
+    const char *host_end = NULL;
+    if (err->code == MOTE_E_GUEST_FAULT && err->fault.symbol[0] != '\0')
+        return len - strlen(" in ") - strlen(err->fault.symbol);
+    if (err->code == MOTE_E_GUEST_ABORT)
+        host_end = strchr(err->text, ')'); /* of the code's name */
+    return host_end != NULL ? (size_t)(host_end + 1 - err->text) : len;
+}
+
 /* The error that the caller gets is the guest's; that there is no file is added to its text. */
 void mt_sandbox_dump_fault(mote_sandbox *sandbox, mote_error *err)
 {
+    static const char mark[] = "..."; /* of a text that was cut */
     mote_error dump_err;
+    char whole[3 * MOTE_ERROR_TEXT_BYTES];
     if (sandbox->settings.dump_path == NULL)
         return;
     if (mt_sandbox_dump(sandbox, sandbox->settings.dump_path, &dump_err) == MOTE_OK || err == NULL)
         return;
-    size_t len = strlen(err->text);
-    snprintf(err->text + len, sizeof(err->text) - len, " (no core file: %s)", dump_err.text);
+    size_t at = guest_text_at(err);
+    snprintf(whole, sizeof(whole), "%.*s (no core file: %s)%s", (int)at, err->text, dump_err.text,
+             err->text + at);
+    size_t len = strlen(whole);
+    bool is_cut = len >= sizeof(err->text);
+    mt_error_copy(err->text, sizeof(err->text) - (is_cut ? strlen(mark) : 0), whole, len);
+    if (is_cut)
+        memcpy(err->text + strlen(err->text), mark, sizeof(mark));
 }

@@ -102,6 +102,37 @@ static void test_a_fault_is_dumped_when_asked_for(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* In a line the host's words come first: a fault's symbol and an abort's message are the guest's.
+ */
+static void test_that_there_is_no_file_is_said_before_what_the_guest_says(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    static const char reason[] =
+        " (no core file: open of the core file: No such file or directory)";
+    char end[sizeof(reason) + sizeof(last_error.message) + 8];
+    mote_config config = MOTE_CONFIG_INIT;
+    config.dump_path = "/nonexistent/core";
+    mote_sandbox *sandbox = open_sandbox(KEEPER, &config);
+    assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+    assert_true(last_error.fault.symbol[0] != '\0');
+    snprintf(end, sizeof(end), "%s in %s", reason, last_error.fault.symbol);
+    assert_true(ends_with(last_error.text, end));
+    mote_sandbox_destroy(sandbox);
+    sandbox = open_sandbox(KEEPER, &config);
+    assert_status(call_void(sandbox, "Abort"), MOTE_E_GUEST_ABORT);
+    snprintf(end, sizeof(end), "%s: %s", reason, last_error.message);
+    assert_true(last_error.message[0] != '\0' && ends_with(last_error.text, end));
+    mote_sandbox_destroy(sandbox);
+}
+
 /* What this process's files of guest memory take up. */
 static uint64_t guest_file_bytes(void)
 {
@@ -269,6 +300,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_every_state_is_dumped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_is_dumped_when_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_that_there_is_no_file_is_said_before_what_the_guest_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_dump_takes_no_memory_for_what_the_guest_never_used,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_arguments_and_places, set_up, tear_down),
