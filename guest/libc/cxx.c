@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What compiled C++ asks for that needs no C++ library (Itanium C++ ABI, sections 3.2.6 and 3.3).
- * The names are mangled ones. */
+/* What compiled C++ asks for that needs no C++ library (Itanium C++ ABI, sections 2.9, 3.2.6
+ * and 3.3). The names are mangled ones. */
 #include <mote_guest/moteg.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Destructors of static and of thread-local objects never run, as neither a guest nor its one
@@ -23,6 +24,33 @@ int __cxa_thread_atexit(void (*fn)(void *), void *object, void *library)
 
 extern void *__dso_handle __attribute__((visibility("hidden")));
 void *__dso_handle;
+
+/* A static variable of a function is made when it is passed first (section 3.3.3): the first byte
+ * of its guard says that it was. There is one thread. */
+int __cxa_guard_acquire(uint64_t *guard);
+int __cxa_guard_acquire(uint64_t *guard)
+{
+    return *(const uint8_t *)guard == 0;
+}
+
+void __cxa_guard_release(uint64_t *guard);
+void __cxa_guard_release(uint64_t *guard)
+{
+    *(uint8_t *)guard = 1;
+}
+
+void __cxa_guard_abort(uint64_t *guard);
+void __cxa_guard_abort(uint64_t *guard)
+{
+    (void)guard;
+}
+
+/* Type information that a virtual table points to is of one of these classes (section 2.9.5). It is
+ * never looked at: what would do so, such as dynamic_cast, is not here. */
+const void *const mt_cxx_class_type[3] __asm__("_ZTVN10__cxxabiv117__class_type_infoE") = {0};
+const void *const mt_cxx_single_type[3] __asm__("_ZTVN10__cxxabiv120__si_class_type_infoE") = {0};
+const void *const mt_cxx_multiple_type[3] __asm__("_ZTVN10__cxxabiv121__vmi_class_type_infoE") = {
+    0};
 
 _Noreturn void __cxa_pure_virtual(void);
 _Noreturn void __cxa_pure_virtual(void)

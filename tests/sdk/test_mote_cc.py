@@ -50,3 +50,79 @@ def test_aligned_new_without_memory_fails_the_call(cxx):
     done = call("TooMuch", guest=cxx)
     assert done.code() == "MOTE_E_GUEST_ERROR"
     assert "no memory for 134217856 bytes" in done.text()
+
+
+# ---- Options ----
+
+C_SOURCE = """#include <mote_guest/moteg.h>
+MOTEG_FUNCTION(u64, HeapBytes) { return moteg_heap_bytes(); }
+"""
+CXX_SOURCE = """#include <mote_guest/moteg.h>
+static int n;
+struct Base { virtual int f() { return 1; } };
+struct Derived : Base { int f() override { return 2; } };
+struct Counted { Counted() { n++; } };
+MOTEG_FUNCTION(i32, Local) { static Counted counted; return n; }
+MOTEG_FUNCTION(i32, Virtual) { Base *made = new Derived; return made->f(); }
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Sources in C and in C++."""
+    folder = tmp_path_factory.mktemp("sources")
+    (folder / "a.c").write_text(C_SOURCE)
+    (folder / "b.cc").write_text(CXX_SOURCE)
+    (folder / "b.txt").write_text(CXX_SOURCE)
+    return folder
+
+
+def assert_refused(*words, text, status=2, **settings):
+    done = mote_cc(*words, **settings)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.count("\n") <= 2
+    assert text in done.stderr
+
+
+@pytest.mark.parametrize("words", [["-Wall", "a.c", "b.cc"], ["-x", "c++", "b.txt"], ["-xc++", "b.txt"]])
+def test_languages_are_mixed_and_told(sources, tmp_path, words):
+    guest = made(tmp_path, *words, cwd=sources)
+    assert call("Local", guest=guest).out == b"1\n"
+    assert call("Virtual", guest=guest).out == b"2\n"
+
+
+@pytest.mark.parametrize(
+    "size, n_bytes",
+    [("300K", 307200), ("0300K", 307200), ("08K", 8192), ("0000000000000000001M", 1048576),
+     ("65536", 65536), ("2m", 2097152)],
+)  # fmt: skip
+def test_a_size_is_decimal(sources, tmp_path, size, n_bytes):
+    for words in (["--heap", size], [f"--heap={size}"]):
+        guest = made(tmp_path, *words, sources / "a.c")
+        assert call("HeapBytes", guest=guest).out == b"%d\n" % n_bytes
+
+
+@pytest.mark.parametrize("option", ["--heap", "--stack"])
+@pytest.mark.parametrize("size", ["bogus", "", "K", "1T", "-1", "1KK", "0x10"])
+def test_what_is_no_size_is_refused(sources, tmp_path, option, size):
+    for words in ([option, size], [f"{option}={size}"]):
+        assert_refused(*words, sources / "a.c", text=f"{option}: not a size: {size}", cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", ["2G", "1025M", "1073741825", "99999999999999999999999", "10000000000G"])
+def test_more_than_the_most_is_refused(sources, tmp_path, size):
+    assert_refused(
+        f"--heap={size}", sources / "a.c", text=f"--heap: {size} is more than 1G", cwd=tmp_path)
+    made(tmp_path, "--heap", "1G", "--stack=1G", sources / "a.c")
+
+
+@pytest.mark.parametrize("words", [["--heap", "1M"], ["-o", "x.elf"], ["-O2", "-I", "folder"], ["-x", "c"]])
+def test_without_a_file_there_is_no_guest(tmp_path, words):
+    assert_refused(*words, text="no input files", status=1, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_compiler_answers_for_itself(tmp_path):
+    done = mote_cc("-dumpmachine", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "x86_64-linux-gnu\n", "")
