@@ -17,6 +17,7 @@ void *__memset_chk(void *to, int byte, size_t n, size_t room);
 char *__strcpy_chk(char *to, const char *from, size_t room);
 char *__stpcpy_chk(char *to, const char *from, size_t room);
 char *__strncpy_chk(char *to, const char *from, size_t n, size_t room);
+char *__stpncpy_chk(char *to, const char *from, size_t n, size_t room);
 char *__strcat_chk(char *to, const char *from, size_t room);
 char *__strncat_chk(char *to, const char *from, size_t n, size_t room);
 int __vsnprintf_chk(char *to, size_t n, int flag, size_t room, const char *format, va_list args)
@@ -84,6 +85,12 @@ char *__strncpy_chk(char *to, const char *from, size_t n, size_t room)
 {
     need(n, room);
     return strncpy(to, from, n);
+}
+
+char *__stpncpy_chk(char *to, const char *from, size_t n, size_t room)
+{
+    need(n, room);
+    return stpncpy(to, from, n);
 }
 
 char *__strcat_chk(char *to, const char *from, size_t room)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setjmp() and longjmp(): what a called function must keep (System V x86-64 ABI, section 3.2.1). */
+/* setjmp() and longjmp(): what a called function must keep (System V x86-64 ABI, section 3.2.1). The
+ * other two names are those that objects compiled against glibc call; its jmp_buf is larger. */
     .text
-    .globl setjmp
+    .globl setjmp, _setjmp
     .type setjmp, @function
+    .type _setjmp, @function
 setjmp:
+_setjmp:
     movq %rbx, 0(%rdi)
     movq %rbp, 8(%rdi)
     movq %r12, 16(%rdi)
@@ -20,9 +23,11 @@ setjmp:
     ret
     .size setjmp, . - setjmp
 
-    .globl longjmp
+    .globl longjmp, __longjmp_chk
     .type longjmp, @function
+    .type __longjmp_chk, @function
 longjmp:
+__longjmp_chk:
     movq 0(%rdi), %rbx
     movq 8(%rdi), %rbp
     movq 16(%rdi), %r12

@@ -105,7 +105,9 @@
 #define tolower guest_tolower
 #define toupper guest_toupper
 #define setjmp guest_setjmp
+#define _setjmp guest__setjmp
 #define longjmp guest_longjmp
+#define __longjmp_chk guest___longjmp_chk
 #define __stack_chk_fail guest___stack_chk_fail
 #define __errno_location guest___errno_location
 
