@@ -183,11 +183,16 @@ char *strerror(int number)
         const char *text;
     } texts[] = {
         {0, "Success"},
+        {EPERM, "Operation not permitted"},
         {ENOENT, "No such file or directory"},
         {EINTR, "Interrupted system call"},
         {EIO, "Input/output error"},
         {EBADF, "Bad file descriptor"},
+        {EAGAIN, "Resource temporarily unavailable"},
         {ENOMEM, "Cannot allocate memory"},
+        {EACCES, "Permission denied"},
+        {EFAULT, "Bad address"},
+        {EEXIST, "File exists"},
         {EINVAL, "Invalid argument"},
         {EDOM, "Numerical argument out of domain"},
         {ERANGE, "Numerical result out of range"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's string and memory functions against the host's, at every size, offset and overlap. */
 #include <ctype.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -257,6 +258,11 @@ static void test_strerror_knows_and_does_not_know(void **state)
     assert_string_equal(guest_strerror(0), "Success");
     assert_string_equal(guest_strerror(22), "Invalid argument");
     assert_string_equal(guest_strerror(-5), "Unknown error");
+    /* All that the guest's <errno.h> has. */
+    static const int numbers[] = {EPERM,  ENOENT, EINTR,  EIO,  EBADF,  EAGAIN, ENOMEM, EACCES,
+                                  EFAULT, EEXIST, EINVAL, EDOM, ERANGE, ENOSYS, EILSEQ, EOVERFLOW};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        assert_string_equal(guest_strerror(numbers[i]), strerror(numbers[i]));
 }
 
 static void test_character_classes_like_the_hosts(void **state)
