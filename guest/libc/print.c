@@ -29,14 +29,14 @@ void mt_put_repeated(struct mt_sink *sink, char c, int n)
 /* A length modifier, by the size of what it makes of an int. */
 enum size { SIZE_INT, SIZE_CHAR, SIZE_SHORT, SIZE_LONG };
 
+/* NULL for a number over INT_MAX, which is more than any result may have. */
 static const char *parse_number(const char *at, int *number)
 {
     int value = 0;
     for (; isdigit((unsigned char)*at); at++) {
         if (value > (INT_MAX - (*at - '0')) / 10)
-            value = INT_MAX / 10; /* more than any result may have: refused at the end */
-        else
-            value = value * 10 + (*at - '0');
+            return NULL;
+        value = value * 10 + (*at - '0');
     }
     *number = value;
     return at;
@@ -285,8 +285,10 @@ static const char *parse_width(const char *at, struct mt_conversion *conversion,
     if (*at != '*')
         return parse_number(at, &conversion->width);
     int width = va_arg(args->list, int);
+    if (width == INT_MIN)
+        return NULL;
     conversion->left = conversion->left || width < 0;
-    conversion->width = width == INT_MIN ? INT_MAX / 10 : width < 0 ? -width : width;
+    conversion->width = width < 0 ? -width : width;
     return at + 1;
 }
 
@@ -312,7 +314,10 @@ static const char *print_conversion(struct mt_sink *sink, const char *at, struct
     bool is_long_double;
     at = parse_flags(at, &conversion);
     at = parse_width(at, &conversion, args);
-    at = parse_precision(at, &conversion, args);
+    if (at != NULL)
+        at = parse_precision(at, &conversion, args);
+    if (at == NULL)
+        return NULL;
     at = parse_size(at, &size, &is_long_double);
     conversion.letter = *at;
     return convert(sink, &conversion, size, is_long_double, args) ? at + 1 : NULL;

@@ -19,6 +19,8 @@ int guest_printf(const char *format, ...);
 int guest_puts(const char *text);
 int guest_putchar(int c);
 int guest_fflush(void *file);
+size_t guest_fwrite(const void *data, size_t size, size_t count, void *file);
+extern char moteg_standard_output[];
 
 /* What the C library needs from the runtime. */
 void mt_standard_output(const char *text, size_t len_bytes);
@@ -247,6 +249,47 @@ static void test_bad_formats_and_results_too_long_are_refused(void **state)
     assert_int_equal(guest_snprintf(to, sizeof(to), "%s", "12345678"), 8);
 }
 
+/* As the host's does: no int can say how much that would be. */
+static void test_a_width_or_precision_over_int_max_is_refused(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"%2147483648d", "%99999999999d", "%.2147483648d",
+                                          "%5.99999999999s", "%-21474836470x"};
+    char to[8];
+    for (size_t i = 0; i < N(formats); i++) {
+        const char *volatile format = formats[i];
+        assert_int_equal(guest_snprintf(to, sizeof(to), format, 0), -1);
+    }
+    assert_int_equal(guest_snprintf(to, sizeof(to), "%*d", INT_MIN, 1), -1);
+    assert_int_equal(guest_snprintf(NULL, 0, "%2147483647d", 1), INT_MAX);
+    assert_int_equal(guest_snprintf(NULL, 0, "%2147483647d|", 1), -1);
+}
+
+/* docs/guests.md names them. */
+static void test_what_is_not_supported_is_refused(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"%'d", "%1$d", "%n"};
+    char to[8];
+    long argument = 0;
+    for (size_t i = 0; i < N(formats); i++) {
+        const char *volatile format = formats[i];
+        assert_int_equal(guest_snprintf(to, sizeof(to), format, &argument), -1);
+    }
+}
+
+static void test_a_write_of_nothing_has_written_nothing(void **state)
+{
+    (void)state;
+    n_printed = 0;
+    assert_int_equal(guest_fwrite("x", 0, 5, moteg_standard_output), 0);
+    assert_int_equal(guest_fwrite("x", 5, 0, moteg_standard_output), 0);
+    assert_int_equal(guest_fwrite("x", SIZE_MAX, 2, moteg_standard_output), 0);
+    assert_int_equal(n_printed, 0);
+    assert_int_equal(guest_fwrite("abcd", 2, 2, moteg_standard_output), 2);
+    assert_int_equal(n_printed, 4);
+}
+
 static void test_printing_reaches_the_output(void **state)
 {
     (void)state;
@@ -273,6 +316,9 @@ int main(void)
         cmocka_unit_test(test_text_and_pointers),
         cmocka_unit_test(test_output_is_cut_but_counted),
         cmocka_unit_test(test_bad_formats_and_results_too_long_are_refused),
+        cmocka_unit_test(test_a_width_or_precision_over_int_max_is_refused),
+        cmocka_unit_test(test_what_is_not_supported_is_refused),
+        cmocka_unit_test(test_a_write_of_nothing_has_written_nothing),
         cmocka_unit_test(test_printing_reaches_the_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

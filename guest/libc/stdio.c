@@ -152,7 +152,7 @@ int printf(const char *format, ...)
 size_t fwrite(const void *data, size_t size, size_t count, FILE *file)
 {
     size_t len_bytes;
-    if (__builtin_mul_overflow(size, count, &len_bytes))
+    if (__builtin_mul_overflow(size, count, &len_bytes) || len_bytes == 0)
         return 0;
     mt_standard_output(data, len_bytes);
     flush_if_urgent(file);
