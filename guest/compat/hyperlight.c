@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hyperlight 0.1's C API on mote's SDK (docs/guests.md). A guest that uses it is linked with
- * this file; others are not, and keep their own moteg_main() and moteg_fallback().
+ * Hyperlight 0.1's C API on mote's SDK (docs/guests.md): functions, results and host calls. A guest
+ * that uses these is linked with this file; others are not, and may have a moteg_fallback() of
+ * their own. hyperlight_main() is run by init.c.
  */
 #include "guest/runtime/runtime.h"
 #include <mote_guest/hyperlight/hyperlight_guest.h>
-#include <mote_guest/hyperlight/printf.h>
 #include <mote_guest/moteg.h>
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Types ---- */
@@ -134,15 +132,6 @@ moteg_value moteg_fallback(const moteg_call *call)
     return run(c_guest_dispatch_function, call);
 }
 
-__attribute__((weak)) void hyperlight_main(void)
-{
-}
-
-void moteg_main(void)
-{
-    hyperlight_main();
-}
-
 /* ---- Results ---- */
 
 static hl_Vec *result_of(const moteg_value *value)
@@ -239,105 +228,4 @@ hl_Vec hl_get_host_return_value_as_VecBytes(void)
 void hl_get_host_return_value_as_Void(void)
 {
     take_host_result(MOTEG_TYPE_VOID);
-}
-
-/* ---- Ends and logs ---- */
-
-void setError(uint64_t code, const char *message)
-{
-    moteg_fail((uint32_t)code, "%s", message != NULL ? message : "");
-}
-
-void hl_set_error(hl_ErrorCode code, const char *message)
-{
-    setError((uint64_t)code, message);
-}
-
-void hl_abort_with_code(int32_t code)
-{
-    moteg_abort((uint32_t)code, "%s", "");
-}
-
-void hl_abort_with_code_and_message(int32_t code, const char *message)
-{
-    moteg_abort((uint32_t)code, "%s", message != NULL ? message : "");
-}
-
-void hl_log(hl_Level level, const char *message, int32_t line, const char *file)
-{
-    static const struct {
-        moteg_log_level level;
-        const char *word;
-    } levels[] = {
-        {MOTEG_LOG_ERROR, "ERROR"}, {MOTEG_LOG_WARNING, "WARN"}, {MOTEG_LOG_INFORMATION, "INFO"},
-        {MOTEG_LOG_DEBUG, "DEBUG"}, {MOTEG_LOG_TRACE, "TRACE"},
-    };
-    if (level < hl_Level_Error || level > hl_Level_Trace)
-        return;
-    moteg_log_from(levels[level - 1].level, "guest", file, line, "hl_log", "%s: %s",
-                   levels[level - 1].word, message);
-}
-
-/* ---- Memory ---- */
-
-static void *or_abort(void *memory)
-{
-    if (memory == NULL)
-        hl_abort_with_code(hl_ErrorCode_MallocFailed);
-    return memory;
-}
-
-void *hlmalloc(size_t size)
-{
-    return size != 0 ? or_abort(malloc(size)) : NULL;
-}
-
-/* A product that wraps is no memory (docs/hyperlight.md, D21). */
-void *hlcalloc(size_t n, size_t size)
-{
-    return n != 0 && size != 0 ? or_abort(calloc(n, size)) : NULL;
-}
-
-void *hlrealloc(void *memory, size_t size)
-{
-    if (memory == NULL)
-        return hlmalloc(size);
-    return or_abort(realloc(memory, size != 0 ? size : 1));
-}
-
-void hlfree(void *memory)
-{
-    free(memory);
-}
-
-/* ---- Printing ---- */
-
-void _putchar(char c)
-{
-    if (c == '\0')
-        moteg_flush();
-    else
-        putchar(c);
-}
-
-struct taker {
-    void (*out)(char c, void *arg);
-    void *arg;
-};
-
-static void give_characters(void *context, const char *text, size_t len_bytes)
-{
-    const struct taker *taker = context;
-    for (size_t i = 0; i < len_bytes; i++)
-        taker->out(text[i], taker->arg);
-}
-
-int fctprintf(void (*out)(char c, void *arg), void *arg, const char *format, ...)
-{
-    struct taker taker = {out, arg};
-    va_list args;
-    va_start(args, format);
-    int n = moteg_vprint_to(give_characters, &taker, format, args);
-    va_end(args);
-    return n;
 }

@@ -20,8 +20,13 @@ typedef void (*constructor)(void);
 extern const constructor __init_array_start[] __attribute__((weak, visibility("hidden")));
 extern const constructor __init_array_end[] __attribute__((weak, visibility("hidden")));
 
+/* What guests of Hyperlight 0.1's C API have for moteg_main(). */
+__attribute__((weak)) void hyperlight_main(void);
+
 __attribute__((weak)) void moteg_main(void)
 {
+    if (hyperlight_main != NULL)
+        hyperlight_main();
 }
 
 static void read_peb(const struct mt_peb *peb)

@@ -93,6 +93,44 @@ def test_fortified_objects_are_linked(tmp_path):
     assert "buffer overflow: 9 bytes into 8" in done.text()
 
 
+# ---- Both SDKs in one guest ----
+
+BOTH = """#include <mote_guest/moteg.h>
+#include <hyperlight_guest.h>
+#include <printf.h>
+static char *kept;
+static void put(char c, void *to) { *(char *)to = c; }
+void moteg_main(void) { kept = hlmalloc(10); }
+moteg_value moteg_fallback(const moteg_call *call)
+{
+    fctprintf(put, kept, "%zu", call->n_args);
+    LOG(hl_Level_Info, "asked");
+    if (call->n_args > 9)
+        hl_abort_with_code(99);
+    return (moteg_value){.type = MOTEG_TYPE_I32, .as.i32 = kept[0]};
+}
+"""
+ONLY_MAIN = """#include <mote_guest/moteg.h>
+#include <hyperlight_guest.h>
+MOTEG_FUNCTION(i32, One) { return 1; }
+void hyperlight_main(void) { hl_abort_with_code_and_message(77, "in main"); }
+"""
+
+
+def test_hyperlights_helpers_bring_no_entry_points(tmp_path):
+    (tmp_path / "both.c").write_text(BOTH)
+    guest = made(tmp_path, "both.c", cwd=tmp_path)
+    done = call("Any", "i32:1", "i32:2", "--returns", "i32", guest=guest)
+    assert (done.status, done.err, done.out) == (0, b"", b"50\n")
+
+
+def test_hyperlight_main_runs_in_whatever_guest(tmp_path):
+    (tmp_path / "only.c").write_text(ONLY_MAIN)
+    done = call("One", guest=made(tmp_path, "only.c", cwd=tmp_path))
+    assert done.code() == "MOTE_E_GUEST_ABORT"
+    assert "in main" in done.text()
+
+
 # ---- Options ----
 
 C_SOURCE = """#include <mote_guest/moteg.h>
