@@ -62,8 +62,7 @@ void moteg_function_register(const char *name, moteg_function function, moteg_ty
     if (!types_are_valid(returns, params, n_params))
         moteg_fail(MT_GUEST_CODE_GUEST_ERROR, "function %s has a type that cannot stand there",
                    name);
-    struct mt_registered made = {
-        .function = function, .returns = (enum mt_wire_type)returns, .n_params = n_params};
+    struct mt_registered made = {.function = function, .n_params = n_params};
     memcpy(made.name, name, len_bytes);
     for (size_t i = 0; i < n_params; i++)
         made.params[i] = (enum mt_wire_type)params[i];

@@ -76,7 +76,6 @@ void mt_dispatch_init(void);
 struct mt_registered {
     char name[MT_NOTE_MAX_NAME_BYTES + 1];
     moteg_function function;
-    enum mt_wire_type returns;
     size_t n_params;
     enum mt_wire_type params[MOTEG_MAX_PARAMETERS];
 };

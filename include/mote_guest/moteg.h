@@ -142,9 +142,9 @@ typedef moteg_value (*moteg_function)(const moteg_call *call);
 
 /**
  * Register a function while the guest runs, in moteg_main() or in a call. Number and types of
- * arguments and the type of the result are checked as those of MOTEG_FUNCTION(). A name that was
- * registered before gets the new function; a name in the guest's function table keeps its own. The
- * host must say which type of result it expects.
+ * arguments are checked as those of MOTEG_FUNCTION(). A name that was registered before gets the
+ * new function; a name in the guest's function table keeps its own. The host must say which type of
+ * result it expects, and refuses another with MOTE_E_PROTOCOL, which poisons the sandbox.
  *
  * Units: n_params in types, 0 to 11.
  * Owner: name and params are copied, and stay until the sandbox ends or is restored.
@@ -157,7 +157,8 @@ void moteg_function_register(const char *name, moteg_function function, moteg_ty
 /**
  * Answer calls of functions that are neither in the guest's function table nor registered. The
  * guest defines it, or leaves it out; then such calls fail with MOTEG_CODE_FUNCTION_NOT_FOUND and
- * the name. Its result must be of type call->returns. moteg_fail() refuses a call.
+ * the name. Its result must be of type call->returns: the host refuses another with
+ * MOTE_E_PROTOCOL, which poisons the sandbox. moteg_fail() refuses a call.
  *
  * Units: none.
  * Owner: call is borrowed until the call ends; text and bytes of the result are copied.

@@ -368,6 +368,26 @@ static void test_a_function_comes_at_run_time(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+/* As one of a guest of Hyperlight 0.1: the guest answers, and the host refuses it. */
+static void test_a_result_at_run_time_of_another_type_is_a_protocol_error(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const mote_value number = mote_i32(14);
+    static const char *const functions[] = {"Triple", "NumberOfArguments"};
+    for (size_t i = 0; i < 2; i++) {
+        mote_sandbox *sandbox = open_sdk(NULL);
+        assert_ok(call(sandbox, "RegisterTriple", NULL, 0, NULL));
+        assert_ok(mote_call(sandbox, functions[i], &number, 1, MOTE_TYPE_I32, NULL, &last_error));
+        assert_status(
+            mote_call(sandbox, functions[i], &number, 1, MOTE_TYPE_STR, NULL, &last_error),
+            MOTE_E_PROTOCOL);
+        assert_string_equal(last_error.protocol_field, "return_value_type");
+        assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
+        mote_sandbox_destroy(sandbox);
+    }
+}
+
 /* ---- Logs ---- */
 
 static void test_every_level_comes_with_its_place(void **state)
@@ -562,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_every_type_in_every_place_both_ways),
         cmocka_unit_test(test_more_than_eleven_are_refused_on_both_sides),
         cmocka_unit_test(test_a_function_comes_at_run_time),
+        cmocka_unit_test(test_a_result_at_run_time_of_another_type_is_a_protocol_error),
         cmocka_unit_test(test_every_level_comes_with_its_place),
         cmocka_unit_test(test_a_record_names_the_line_that_made_it),
         cmocka_unit_test(test_a_long_error_is_cut_between_characters),

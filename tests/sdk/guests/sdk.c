@@ -57,9 +57,12 @@ MOTEG_FUNCTION(str, TryWithLogs, (i32, n))
 
 /* ---- Calls of any shape ---- */
 
-/* ForwardN calls the host's HostN with what it got, and gives back what that returns. */
+/* ForwardN calls the host's HostN with what it got, and gives back what that returns;
+ * NumberOfArguments returns an i32, whatever is asked for. */
 moteg_value moteg_fallback(const moteg_call *call)
 {
+    if (strcmp(call->name, "NumberOfArguments") == 0)
+        return (moteg_value){.type = MOTEG_TYPE_I32, .as.i32 = (int32_t)call->n_args};
     if (strncmp(call->name, "Forward", 7) != 0)
         moteg_fail(MOTEG_CODE_FUNCTION_NOT_FOUND, "%s", call->name);
     moteg_value result;
