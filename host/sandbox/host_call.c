@@ -158,17 +158,40 @@ mote_status mt_host_function_run(mote_sandbox *sandbox, const struct mt_host_fun
     return MOTE_OK;
 }
 
-/* Run the function. When it returned is noted, and its name if it ran far past the limit. */
+static mote_status check_and_put(mote_sandbox *sandbox, const mote_host_function *function,
+                                 const mote_value *result, mote_error *err)
+{
+    struct mt_wire_value wire;
+    if (result->type != function->returns)
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is %s and got %s",
+                       function->name, mote_type_name(function->returns),
+                       mote_type_name(result->type));
+    if (mt_value_to_wire(result, true, "", &wire, NULL) != MOTE_OK)
+        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is not valid",
+                       function->name);
+    return mt_buffers_put_result(&sandbox->buffers, &wire, err);
+}
+
+static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,
+                              const mote_value *result, mote_error *err)
+{
+    mote_status status = check_and_put(sandbox, function, result, err);
+    if (status != MOTE_OK)
+        name_function(err, function->name, strlen(function->name));
+    return status;
+}
+
+/* Run the function and give the guest its result. When it returned is noted, and its name if it ran
+ * far past the limit. */
 static mote_status run_function(struct mt_run *run, const struct mt_host_function *entry,
-                                const mote_value *args, size_t n_args, mote_value *result,
-                                mote_error *err)
+                                const mote_value *args, size_t n_args, mote_error *err)
 {
     const mote_host_function *function = &entry->as_registered;
+    mote_value result = mote_void();
     mote_error host_err;
     host_err.code = MOTE_OK;
     host_err.guest_code = 0;
     host_err.message[0] = '\0';
-    *result = mote_void();
     run->sandbox->stats.host_calls++;
     run->sandbox->stats.last_host_calls++;
     uint64_t started_ns = 0;
@@ -182,7 +205,7 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
     uint64_t cpu_before_ns = mt_run_cpu_now(run);
     mote_status returned = MOTE_OK;
     mote_status status =
-        mt_host_function_run(run->sandbox, entry, args, n_args, result, &host_err, &returned, err);
+        mt_host_function_run(run->sandbox, entry, args, n_args, &result, &host_err, &returned, err);
     if (!mt_process_is(run->sandbox->process_mark))
         return mt_fail(err, MOTE_E_FORKED, "host function %s returned in a forked child",
                        function->name);
@@ -193,24 +216,12 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
         run->late_function = function->name;
     if (status == MOTE_OK && returned != MOTE_OK)
         status = failed(function, returned, &host_err, err);
+    if (status == MOTE_OK)
+        status = put_result(run->sandbox, function, &result, err);
     mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,
                    status);
     mote_status process = mt_observe_check_process(run->sandbox, err);
     return process == MOTE_OK ? status : process;
-}
-
-static mote_status put_result(mote_sandbox *sandbox, const mote_host_function *function,
-                              const mote_value *result, mote_error *err)
-{
-    struct mt_wire_value wire;
-    if (result->type != function->returns)
-        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is %s and got %s",
-                       function->name, mote_type_name(function->returns),
-                       mote_type_name(result->type));
-    if (mt_value_to_wire(result, true, "", &wire, NULL) != MOTE_OK)
-        return mt_fail(err, MOTE_E_HOST_FUNCTION, "result of host function %s is not valid",
-                       function->name);
-    return mt_buffers_put_result(&sandbox->buffers, &wire, err);
 }
 
 static mote_status read_call(mote_sandbox *sandbox, const struct mt_element *element,
@@ -257,7 +268,6 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
     struct mt_wire_call call;
     const struct mt_host_function *function;
     mote_value args[MT_WIRE_MAX_PARAMETERS];
-    mote_value result;
     mote_status status = read_call(sandbox, element, &call, err);
     if (status != MOTE_OK)
         return status;
@@ -266,9 +276,7 @@ mote_status mt_host_call_answer(struct mt_run *run, const struct mt_element *ele
         mt_observe_refused(sandbox, MOTE_SPAN_HOST_CALL, status);
         return status;
     }
-    status = run_function(run, function, args, call.n_params, &result, err);
-    if (status == MOTE_OK)
-        status = put_result(sandbox, &function->as_registered, &result, err);
+    status = run_function(run, function, args, call.n_params, err);
     mt_copy_close(&sandbox->message_copy); /* a host function may have kept its arguments */
     return status;
 }

@@ -158,6 +158,7 @@ static void test_a_host_function_must_keep_its_type(void **state)
     mote_sandbox *sandbox = with_function("EchoI32", return_wrong_type, MOTE_TYPE_I32);
     assert_status(mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error),
                   MOTE_E_HOST_FUNCTION);
+    assert_string_equal(last_error.function, "EchoI32");
     mote_sandbox_destroy(sandbox);
 }
 
@@ -169,6 +170,7 @@ static void test_a_host_result_must_fit_the_input_buffer(void **state)
     mote_sandbox *sandbox = with_function("EchoBytes", return_too_much, MOTE_TYPE_BYTES);
     assert_status(mote_call(sandbox, "HostEchoBytes", &arg, 1, MOTE_TYPE_BYTES, NULL, &last_error),
                   MOTE_E_INPUT_FULL);
+    assert_string_equal(last_error.function, "EchoBytes");
     mote_sandbox_destroy(sandbox);
 }
 

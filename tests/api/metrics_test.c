@@ -98,6 +98,41 @@ static void test_a_refused_host_call_is_a_failed_one(void **state)
     mote_metrics_destroy(metrics);
 }
 
+static mote_status return_text(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    (void)context, (void)args, (void)n_args, (void)err;
+    *result = mote_str("no number");
+    return MOTE_OK;
+}
+
+/* Its host call has failed, although the function says that it went well. */
+static const mote_host_function wrong_function = {.name = "EchoI32",
+                                                  .fn = return_text,
+                                                  .returns = MOTE_TYPE_I32,
+                                                  .n_params = 1,
+                                                  .params = {MOTE_TYPE_I32}};
+
+static mote_status call_wrong_function(mote_sandbox *sandbox)
+{
+    const mote_value arg = mote_i32(1);
+    return mote_call(sandbox, "HostEchoI32", &arg, 1, MOTE_TYPE_I32, NULL, &last_error);
+}
+
+static void test_a_host_call_with_an_invalid_result_is_a_failed_one(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_config config;
+    mote_metrics *metrics = make_metrics(&config);
+    mote_sandbox *sandbox = open_with_function(HELLO, &config, &wrong_function);
+    assert_status(call_wrong_function(sandbox), MOTE_E_HOST_FUNCTION);
+    assert_value(metrics, "mote_host_function_calls_total{outcome=\"host\"}", 1);
+    assert_value(metrics, "mote_host_function_calls_total{outcome=\"ok\"}", 0);
+    mote_sandbox_destroy(sandbox);
+    mote_metrics_destroy(metrics);
+}
+
 static void test_live_sandboxes_and_restores_are_counted(void **state)
 {
     (void)state;
@@ -255,6 +290,13 @@ static void test_spans_nest_and_name_what_the_host_named(void **state)
     assert_ok(mote_call_reset(sandbox, "Nothing", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error));
     assert_string_equal(diary.text, "(snapshot)(call Nothing)(restore)");
     mote_sandbox_destroy(sandbox);
+    diary = (struct diary){.text = ""};
+    sandbox = open_with_function(HELLO, &config, &wrong_function);
+    diary.text[0] = '\0';
+    assert_status(call_wrong_function(sandbox), MOTE_E_HOST_FUNCTION);
+    assert_string_equal(diary.text, "(call HostEchoI32(host call EchoI32MOTE_E_HOST_FUNCTION)"
+                                    "MOTE_E_HOST_FUNCTION)");
+    mote_sandbox_destroy(sandbox);
 }
 
 static void test_a_creation_that_fails_ends_its_span(void **state)
@@ -369,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_are_counted_by_outcome),
         cmocka_unit_test(test_a_refused_host_call_is_a_failed_one),
+        cmocka_unit_test(test_a_host_call_with_an_invalid_result_is_a_failed_one),
         cmocka_unit_test(test_live_sandboxes_and_restores_are_counted),
         cmocka_unit_test(test_a_sandbox_that_could_not_be_made_is_counted_as_such),
         cmocka_unit_test(test_metrics_outlive_their_owner_as_long_as_a_sandbox_counts),

@@ -136,7 +136,8 @@ static void test_a_guest_that_tries_is_told_of_the_failure(void **state)
                  "75 0 TakesNone: host function TakesNone takes 0 arguments and got 1");
     assert_tries(sandbox, "TakesNumber", "x",
                  "75 0 TakesNumber: argument 0 of host function TakesNumber is i32 and got str");
-    assert_tries(sandbox, "Wrong", "x", "73 0 : result of host function Wrong is i32 and got str");
+    assert_tries(sandbox, "Wrong", "x",
+                 "73 0 Wrong: result of host function Wrong is i32 and got str");
     assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
     mote_sandbox_destroy(sandbox);
 }
@@ -149,7 +150,7 @@ static void test_a_result_without_room_is_told_too(void **state)
     mote_value result;
     mote_sandbox *sandbox = open_sdk(NULL);
     assert_ok(call(sandbox, "Try", args, 2, &result));
-    assert_memory_equal(result.as.str.data, "9 0 ", 4);
+    assert_memory_equal(result.as.str.data, "9 0 Large: ", 11);
     mote_sandbox_destroy(sandbox);
 }
 
