@@ -61,9 +61,8 @@ static mote_status take_arguments(const mote_host_function *function,
     return MOTE_OK;
 }
 
-/* A host function's failure carries its own code and text. */
-static mote_status failed(const mote_host_function *function, mote_status returned,
-                          const mote_error *host_err, mote_error *err)
+mote_status mt_host_function_failed(const mote_host_function *function, mote_status returned,
+                                    const mote_error *host_err, mote_error *err)
 {
     char escaped[MOTE_ERROR_TEXT_BYTES];
     const char *message = host_err->message;
@@ -215,7 +214,7 @@ static mote_status run_function(struct mt_run *run, const struct mt_host_functio
     if (run->answered_ns > latest)
         run->late_function = function->name;
     if (status == MOTE_OK && returned != MOTE_OK)
-        status = failed(function, returned, &host_err, err);
+        status = mt_host_function_failed(function, returned, &host_err, err);
     if (status == MOTE_OK)
         status = put_result(run->sandbox, function, &result, err);
     mt_observe_end(run->sandbox, MOTE_SPAN_HOST_CALL, function->name, started_ns, run->answered_ns,

@@ -3,7 +3,6 @@
 #include "host/sandbox/sandbox.h"
 
 #include "host/base/error.h"
-#include "host/base/text.h"
 #include "host/os/clock.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,13 +90,7 @@ static mote_status give_print(mote_sandbox *sandbox, const struct mt_wire_log *l
         mt_host_function_run(sandbox, print, &text, 1, &result, &host_err, &returned, err);
     if (status != MOTE_OK || returned == MOTE_OK)
         return status;
-    char escaped[MOTE_ERROR_TEXT_BYTES];
-    mt_escape(escaped, sizeof(escaped), host_err.message, strlen(host_err.message));
-    status = mt_fail(err, MOTE_E_HOST_FUNCTION, "host function %s failed: %s",
-                     print->as_registered.name, escaped);
-    if (err != NULL)
-        err->guest_code = host_err.guest_code;
-    return status;
+    return mt_host_function_failed(&print->as_registered, returned, &host_err, err);
 }
 
 static mote_status deliver_one(mote_sandbox *sandbox, const struct mt_element *element,

@@ -130,6 +130,9 @@ mote_status mt_host_call_try(struct mt_run *run, const struct mt_element *elemen
 mote_status mt_host_function_run(mote_sandbox *sandbox, const struct mt_host_function *function,
                                  const mote_value *args, size_t n_args, mote_value *result,
                                  mote_error *host_err, mote_status *returned, mote_error *err);
+/* Fill the error of one that returned something else than MOTE_OK: with its own code and text. */
+mote_status mt_host_function_failed(const mote_host_function *function, mote_status returned,
+                                    const mote_error *host_err, mote_error *err);
 /* HostPrint as every sandbox has it; context is the sandbox. */
 mote_status mt_host_print(void *context, const mote_value *args, size_t n_args, mote_value *result,
                           mote_error *err);

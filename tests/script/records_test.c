@@ -177,6 +177,8 @@ static void test_print_goes_to_the_function_that_replaced_it(void **state)
     guest_out(&guest, MT_PORT_LOG, 1);
     assert_error(guest_echo(&guest), MOTE_E_HOST_FUNCTION);
     assert_int_equal(last_error.guest_code, 9);
+    assert_string_equal(last_error.function, "HostPrint");
+    assert_string_equal(last_error.message, "paper jam");
     assert_state(&guest, MOTE_SANDBOX_POISONED);
     guest_close(&guest);
 }
