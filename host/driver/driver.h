@@ -163,8 +163,8 @@ struct mt_driver {
      * cpu is not needed any more when it returns. */
     mote_status (*load)(struct mt_machine *machine, const struct mt_cpu *cpu, mote_error *err);
 
-    /* Read the virtual CPU as it was at the last exit, whatever that was. For people: what cannot
-     * be told is 0. */
+    /* Read the virtual CPU as it was at the last exit, whatever that was, or as it was loaded
+     * since. For people: what cannot be told is 0. */
     void (*inspect)(struct mt_machine *machine, struct mt_cpu *out);
 
     /* Processor time that the guest has had, by a clock that stands still while it does not run;

@@ -282,6 +282,7 @@ static mote_status restore(mote_sandbox *sandbox, mote_snapshot *snapshot, mote_
         return status;
     }
     sandbox->dispatch = snapshot->dispatch;
+    sandbox->last_fault.kind = MT_EXIT_PORT; /* it is undone */
     sandbox->stats.restores++;
     sandbox->stats.last_restored_pages = mt_page_set_count(&sandbox->history.pages);
     mt_metrics_add(sandbox->settings.metrics, MT_COUNTER_RESTORED_PAGES,

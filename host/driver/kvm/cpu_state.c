@@ -159,6 +159,10 @@ mote_status mt_kvm_save(struct mt_machine *machine, struct mt_cpu *out, mote_err
 void mt_kvm_inspect(struct mt_machine *machine, struct mt_cpu *out)
 {
     *out = (struct mt_cpu){0};
+    if (machine->is_loaded) {
+        save_loaded(machine, out);
+        return;
+    }
     save_general(&machine->run->s.regs.regs, out);
     machine->n_system_calls += 2;
     (void)save_vectors(machine, out, NULL);
