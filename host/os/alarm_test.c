@@ -65,6 +65,26 @@ static void test_the_last_hold_gives_the_mask_back(void **state)
     assert_false(is_blocked());
 }
 
+static void *release(void *alarm)
+{
+    mt_alarm_release(alarm);
+    return NULL;
+}
+
+/* Nobody else can change a thread's mask: it waits for the thread itself. */
+static void test_a_last_hold_that_another_thread_gives_up_leaves_the_alarm(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct mt_alarm *alarm = hold();
+    assert_int_equal(pthread_create(&thread, NULL, release, alarm), 0);
+    pthread_join(thread, NULL);
+    assert_true(is_blocked());
+    assert_ptr_equal(hold(), alarm);
+    mt_alarm_release(alarm);
+    assert_false(is_blocked());
+}
+
 static void test_a_signal_that_was_blocked_stays_so(void **state)
 {
     (void)state;
@@ -303,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_last_hold_gives_the_mask_back),
+        cmocka_unit_test(test_a_last_hold_that_another_thread_gives_up_leaves_the_alarm),
         cmocka_unit_test(test_a_signal_that_was_blocked_stays_so),
         cmocka_unit_test(test_it_is_armed_for_the_earliest_deadline),
         cmocka_unit_test(test_it_is_heard_from_another_thread),
