@@ -70,9 +70,10 @@ uint64_t mote_snapshot_bytes(const mote_snapshot *snapshot);
  * Restore a snapshot into a sandbox: for NULL, the one on top of its stack.
  *
  * Nothing that the guest did since is left where the guest could find it. A poisoned sandbox is
- * ready again afterwards; one that was only created is ready too, without an initialisation of its
- * own. The cost is a copy of the pages that were written since, and, if the sandbox was last
- * restored from another snapshot, of those in which the two differ.
+ * ready again afterwards, and a call context in which it was poisoned has ended; one that was only
+ * created is ready too, without an initialisation of its own. The cost is a copy of the pages that
+ * were written since, and, if the sandbox was last restored from another snapshot, of those in
+ * which the two differ.
  *
  * Units: none.
  * Owner: the sandbox keeps a reference of its own.
@@ -179,10 +180,14 @@ MOTE_NODISCARD mote_status mote_context_begin(mote_sandbox *sandbox, mote_error 
  * Finish a call context: restore the snapshot on top of the sandbox's stack, even if a call in the
  * context has poisoned the sandbox. A single-use sandbox is spent instead.
  *
+ * A poisoned sandbox does not know any more whether a context was begun: it is restored in any
+ * case.
+ *
  * Units: none.
  * Owner: nothing changes hands.
  * Threads: one at a time per sandbox.
- * Errors: as mote_sandbox_restore(); MOTE_E_STATE (no context was begun).
+ * Errors: as mote_sandbox_restore(); MOTE_E_STATE (no context was begun, or a poisoned sandbox was
+ * restored or popped since, which ended it).
  */
 MOTE_NODISCARD mote_status mote_context_finish(mote_sandbox *sandbox, mote_error *err);
 

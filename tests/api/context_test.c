@@ -181,6 +181,48 @@ static void test_a_context_keeps_state_until_it_is_finished(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static void test_a_poisoned_sandbox_is_finished_in_a_context_or_not(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)
+            assert_ok(mote_context_begin(sandbox, &last_error));
+        assert_int_equal(keeper_add(sandbox, 2), 2);
+        assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+        assert_ok(mote_context_finish(sandbox, &last_error));
+        assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+        assert_int_equal(keeper_counter(sandbox), 0);
+        assert_status(mote_context_finish(sandbox, &last_error), MOTE_E_STATE);
+    }
+    mote_sandbox_destroy(sandbox);
+}
+
+static void test_restore_and_pop_of_a_poisoned_sandbox_end_its_context(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_snapshot *snapshot;
+    mote_sandbox *sandbox = open_keeper(NULL);
+    keeper_add(sandbox, 3);
+    assert_ok(mote_snapshot_take(sandbox, &snapshot, &last_error));
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_context_begin(sandbox, &last_error));
+        assert_status(mote_sandbox_restore(sandbox, snapshot, &last_error), MOTE_E_STATE);
+        assert_status(mote_sandbox_pop(sandbox, &last_error), MOTE_E_STATE);
+        assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+        assert_ok(i == 0 ? mote_sandbox_restore(sandbox, snapshot, &last_error)
+                         : mote_sandbox_pop(sandbox, &last_error));
+        assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_READY);
+        assert_int_equal(keeper_counter(sandbox), i == 0 ? 3 : 0);
+        assert_status(mote_context_finish(sandbox, &last_error), MOTE_E_STATE);
+    }
+    mote_snapshot_unref(snapshot);
+    mote_sandbox_destroy(sandbox);
+}
+
 static void test_a_single_use_sandbox_is_spent_by_one_call(void **state)
 {
     (void)state;
@@ -256,6 +298,8 @@ int main(void)
         cmocka_unit_test(test_a_sandbox_cannot_be_destroyed_while_it_evolves),
         cmocka_unit_test(test_an_evolution_inside_another_does_not_end_it),
         cmocka_unit_test(test_a_context_keeps_state_until_it_is_finished),
+        cmocka_unit_test(test_a_poisoned_sandbox_is_finished_in_a_context_or_not),
+        cmocka_unit_test(test_restore_and_pop_of_a_poisoned_sandbox_end_its_context),
         cmocka_unit_test(test_a_single_use_sandbox_is_spent_by_one_call),
         cmocka_unit_test(test_a_single_use_context_may_call_often),
         cmocka_unit_test(test_a_single_use_time_out_is_a_time_out),
