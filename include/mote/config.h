@@ -102,7 +102,9 @@ struct mote_metrics;
  *
  * allocate and reallocate return NULL when there is no memory, which becomes MOTE_E_MEMORY; blocks
  * are aligned to 16. Several threads may call them at once; a warm call does not call them. Guest
- * memory does not come from here: the driver maps it.
+ * memory does not come from here: the driver maps it. What belongs to no image comes from malloc():
+ * some bytes for each thread that runs guests of driver kvm, and what a driver is tried out and
+ * measured with, once in a process.
  */
 typedef struct mote_allocator {
     void *(*allocate)(void *context, size_t len_bytes);
@@ -114,8 +116,9 @@ typedef struct mote_allocator {
 /**
  * The settings of a sandbox. Start from MOTE_CONFIG_INIT; zero means the default.
  *
- * Sizes are in bytes. One below its minimum is raised to it, and all are rounded up to pages of
- * 4096. Durations are in microseconds.
+ * Sizes are in bytes. One below its minimum is raised to it. Each takes whole pages of 4096, but
+ * the guest is told the size itself, and buffers hold no more than that: sizes that differ make
+ * another configuration, even where they take the same pages. Durations are in microseconds.
  *
  * | setting                   | default             | minimum | maximum |
  * |---------------------------|---------------------|---------|---------|

@@ -175,6 +175,12 @@ static void test_a_snapshot_of_something_else_is_refused(void **state)
     assert_ok(mote_sandbox_init(larger, &last_error));
     assert_status(mote_sandbox_restore(larger, snapshot, &last_error), MOTE_E_SNAPSHOT);
     assert_int_equal(keeper_counter(larger), 0);
+    /* The same pages, but the guest is told another size. */
+    other.heap_bytes = 128 * 1024 - 1;
+    mote_sandbox *smaller;
+    assert_ok(mote_sandbox_create(image, for_test(&other), &smaller, &last_error));
+    assert_status(mote_sandbox_restore(smaller, snapshot, &last_error), MOTE_E_SNAPSHOT);
+    mote_sandbox_destroy(smaller);
     mote_sandbox *another = open_sandbox(HELLO, NULL);
     assert_status(mote_sandbox_restore(another, snapshot, &last_error), MOTE_E_SNAPSHOT);
     assert_echoes(another);
