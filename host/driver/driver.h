@@ -135,7 +135,8 @@ struct mt_driver {
      * earlier one began. All that follows needs this. */
     mote_status (*quiesce)(struct mt_machine *machine, mote_error *err);
 
-    /* Add every page that may hold something else than zeros. */
+    /* Add every page that may hold something else than zeros. Of a machine that is not at rest, as
+     * it is now. */
     mote_status (*list_used)(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);
 
     /* From now on remember which pages the guest writes. Memory from zero_from on to the end of the

@@ -3,6 +3,6 @@
 #ifndef MOTE_GUEST_HYPERLIGHT_MACRO_H
 #define MOTE_GUEST_HYPERLIGHT_MACRO_H
 
-#include "hyperlight_guest.h"
+#include <mote_guest/hyperlight/hyperlight_guest.h>
 
 #endif
