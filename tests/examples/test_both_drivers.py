@@ -53,7 +53,10 @@ BORROWED = {
     "c01_simple": "simple.elf", "c01_callback": "callback.elf",
     "rust01_simple": "simple.elf", "rust01_callback": "callback.elf",
 }  # fmt: skip
-LISTED = {"bare": "Next(i32) -> i32", "old": "Any() -> i32"}
+LISTED = {
+    "bare": "Next(i32) -> i32", "old": "Any() -> i32",
+    "names": "LeaveResult() -> i32\nTakeResult() -> str",
+}  # fmt: skip
 ABI01 = """
 Abort(i32) -> void
 Add(i32, i32) -> i32
