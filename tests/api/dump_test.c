@@ -110,6 +110,8 @@ static struct elf_prstatus read_status(void)
     return status;
 }
 
+#define FS_BASE 21 /* in pr_reg (struct user_regs_struct), before the GS base */
+
 /* Registers and memory in a file are of one moment. */
 static void test_a_fault_that_is_undone_is_not_dumped(void **state)
 {
@@ -124,11 +126,12 @@ static void test_a_fault_that_is_undone_is_not_dumped(void **state)
     assert_int_equal(read_status().pr_cursig, SIGSEGV);
     assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
     assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
-    const struct elf_prstatus after = read_status();
+    struct elf_prstatus after = read_status();
     assert_int_equal(after.pr_cursig, before.pr_cursig);
-    /* Other drivers may tell more or less of a guest that waits than of one that was loaded. */
-    if (strcmp(mote_sandbox_driver(sandbox), "kvm") == 0)
-        assert_memory_equal(&after.pr_reg, &before.pr_reg, sizeof(after.pr_reg));
+    /* The process driver tells the bases of a guest that was loaded, and not of one that waits. */
+    if (strcmp(mote_sandbox_driver(sandbox), "process") == 0)
+        memcpy(&after.pr_reg[FS_BASE], &before.pr_reg[FS_BASE], 2 * sizeof(after.pr_reg[0]));
+    assert_memory_equal(&after.pr_reg, &before.pr_reg, sizeof(after.pr_reg));
     mote_sandbox_destroy(sandbox);
 }
 
