@@ -22,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000ull
 #define FIRST_LOOK_NS 1000000ull /* the next after twice the time, and so on */
 #define LAST_LOOK_NS 16000000ull
 #define N_YIELDS 32u /* to a child on its way from telling to waiting; if it is one */
@@ -88,7 +87,7 @@ static void let_it_wait(struct mt_machine *machine, unsigned n_tries)
 /* Sleep until the child tells, or for some time. Returns an errno. */
 static int sleep_until_told(struct mt_machine *machine, uint64_t time_ns)
 {
-    const struct timespec timeout = {(time_t)(time_ns / NS_PER_S), (long)(time_ns % NS_PER_S)};
+    const struct timespec timeout = mt_clock_timeout(time_ns);
     uint32_t *has_told = word_at(machine->from, MT_FROM_HAS_TOLD);
     return futex(machine, has_told, FUTEX_WAIT, 0, &timeout) == 0 ? 0 : errno;
 }

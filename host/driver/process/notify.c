@@ -15,12 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#define NS_PER_S 1000000000ull
-#define EXACT_NS \
-    1000000ull          /* below this ppoll() is as late as its thread's slack, and no later \
-                         */
-#define SLACK_PART 128u /* and above no later than this part of the time: prctl(2), select(2) */
-
 /* It may be gone: older kernels break it off for a signal, and the child waits again. */
 static mote_status answer(struct mt_machine *machine, bool *is_lost, mote_error *err)
 {
@@ -71,15 +65,11 @@ static enum mt_event receive(struct mt_machine *machine)
     }
 }
 
-/* Ends when less than EXACT_NS is left, too. */
 static enum mt_event receive_until(struct mt_machine *machine, uint64_t end_ns)
 {
     struct pollfd listener = {machine->listener, POLLIN, 0};
     uint64_t now = mt_clock_ns();
-    uint64_t left_ns = now < end_ns ? end_ns - now : 0;
-    if (left_ns > EXACT_NS)
-        left_ns -= left_ns / SLACK_PART;
-    const struct timespec timeout = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+    const struct timespec timeout = mt_clock_timeout(now < end_ns ? end_ns - now : 0);
     machine->n_system_calls++;
     int n = ppoll(&listener, 1, &timeout, NULL);
     if (n == 0 || (n < 0 && errno == EINTR))
