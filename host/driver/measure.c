@@ -21,7 +21,9 @@
 #define N_CREATES 5u
 #define N_BLOCKS 101u
 #define BLOCK_CALLS 5u
+#define SPIN_BLOCK_CALLS 100u /* these are short */
 #define SPIN_NS 100000u
+#define N_STOPS 5u
 #define STOP_AFTER_NS 2000000u
 #define A_LONG_TIME_NS 10000000000ull
 
@@ -194,17 +196,18 @@ static mote_status measure_create(struct subject *subject, uint64_t *create_ns, 
     return MOTE_OK;
 }
 
-static mote_status measure_call(struct subject *subject, uint64_t *call_ns, mote_error *err)
+static mote_status measure_call(struct subject *subject, unsigned block_calls, uint64_t *call_ns,
+                                mote_error *err)
 {
     uint64_t times_ns[N_BLOCKS];
     for (size_t i = 0; i < N_BLOCKS; i++) {
         uint64_t started_ns = mt_clock_ns();
-        for (size_t n = 0; n < BLOCK_CALLS; n++) {
+        for (size_t n = 0; n < block_calls; n++) {
             mote_status status = run_to_port(subject, err);
             if (status != MOTE_OK)
                 return status;
         }
-        times_ns[i] = (mt_clock_ns() - started_ns) / BLOCK_CALLS;
+        times_ns[i] = (mt_clock_ns() - started_ns) / block_calls;
     }
     *call_ns = median(times_ns, N_BLOCKS);
     return MOTE_OK;
@@ -216,10 +219,10 @@ static mote_status measure_spin_call(struct subject *subject, uint64_t *call_ns,
         return MOTE_OK;
     destroy(subject);
     mote_status status = create(subject, SPIN_NS, err);
-    return status == MOTE_OK ? measure_call(subject, call_ns, err) : status;
+    return status == MOTE_OK ? measure_call(subject, SPIN_BLOCK_CALLS, call_ns, err) : status;
 }
 
-static mote_status measure_stop(struct subject *subject, uint64_t *stop_ns, mote_error *err)
+static mote_status stop_once(struct subject *subject, uint64_t *stop_ns, mote_error *err)
 {
     uint64_t deadline_ns = mt_clock_ns() + STOP_AFTER_NS;
     struct mt_exit exit;
@@ -228,6 +231,19 @@ static mote_status measure_stop(struct subject *subject, uint64_t *stop_ns, mote
         status = subject->driver->run(subject->machine, &exit, err);
     *stop_ns = mt_clock_ns() - deadline_ns;
     return status;
+}
+
+/* Each stops the guest that the one before stopped. */
+static mote_status measure_stop(struct subject *subject, uint64_t *stop_ns, mote_error *err)
+{
+    uint64_t times_ns[N_STOPS];
+    for (size_t i = 0; i < N_STOPS; i++) {
+        mote_status status = stop_once(subject, &times_ns[i], err);
+        if (status != MOTE_OK)
+            return status;
+    }
+    *stop_ns = median(times_ns, N_STOPS);
+    return MOTE_OK;
 }
 
 mote_status mt_driver_measure(const struct mt_driver *driver, struct mt_measurement *out,
@@ -245,7 +261,7 @@ mote_status mt_driver_measure(const struct mt_driver *driver, struct mt_measurem
     if (status == MOTE_OK)
         status = measure_create(&subject, &made.create_ns, err);
     if (status == MOTE_OK)
-        status = measure_call(&subject, &made.call_ns, err);
+        status = measure_call(&subject, BLOCK_CALLS, &made.call_ns, err);
     if (status == MOTE_OK)
         status = measure_stop(&subject, &made.stop_ns, err);
     if (status == MOTE_OK)
