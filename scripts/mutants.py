@@ -36,8 +36,8 @@ FILES = {
     "host/memory/guest_memory.h": ["buffers_test", "layout_test", "guest_memory_test"],
     # Without the worker: what it asks of the kernel is made to fail by tests/inject.
     "host/hostfn/[!w]*.c": ["hostfn_test", "worker_test"],
-    "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_contract_test"],
-    "host/driver/process/exit.c": ["process_*_test", "driver_contract_test"],
+    "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_*contract_test"],
+    "host/driver/process/exit.c": ["process_*_test", "driver_*contract_test"],
     "host/base/page_set.c": ["page_set_test", "frozen_test"],
     "host/snapshot/*.c": ["frozen_test"],
     "host/sandbox/snapshot.c": ["script_restores_test", "record_script_lifecycle_test"],

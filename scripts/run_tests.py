@@ -41,7 +41,7 @@ OTHER_DRIVERS = ["process"]
 # which lanes: LeakSanitizer traces the program, which containers do not allow.
 CONFINED = [
     ("futex", "support/without_listener", ["", "asan"],
-     ["driver_contract_test", "process_confinement_test", "process_container_test",
+     ["driver_*contract_test", "process_confinement_test", "process_container_test",
       "process_differences_test", "process_forget_test", "process_lives_test", "process_stub_test",
       "process_tracking_test", "process_waits_test", "api_call_test", "api_snapshot_test",
       "api_context_test", "api_restore_cost_test", "api_cpu_limit_test", "api_threads_test",
@@ -52,7 +52,7 @@ CONFINED = [
       "api_threads_test"]),
 ]  # fmt: skip
 # What takes all drivers in turn, and skips those that do not work.
-ON_ITS_OWN = ["driver_contract_test"]
+ON_ITS_OWN = ["driver_*contract_test"]
 # What a skip's reason names that is for want of hardware virtualisation.
 HARDWARE = re.compile(r"\bkvm\b")
 # What a line of the list of allowed skips begins with that is for such skips alone.
@@ -215,6 +215,10 @@ def run_suite(path, limit_s, name):
     return result
 
 
+def is_one_of(name, patterns):
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
 def find_programs(folder, has_hardware):
     """Every executable file of a folder, as (runner, path, name).
 
@@ -226,13 +230,13 @@ def find_programs(folder, has_hardware):
     paths = sorted(p for p in folder.iterdir() if p.is_file() and os.access(p, os.X_OK))
     found = []
     for path in paths:
-        if lane == "tsan" and any(fnmatch(path.name, p) for p in ONE_THREAD):
+        if lane == "tsan" and is_one_of(path.name, ONE_THREAD):
             continue
-        on_every = any(fnmatch(path.name, p) for p in EVERY_DRIVER)
+        on_every = is_one_of(path.name, EVERY_DRIVER)
         on_others = on_every and lane in LANES_OF_DRIVERS
         if has_hardware or not on_others:
-            is_other = not has_hardware and lane in LANES_OF_DRIVERS and path.name not in ON_ITS_OWN
-            first = OTHER_DRIVERS[0] if is_other else None
+            takes_all = lane not in LANES_OF_DRIVERS or is_one_of(path.name, ON_ITS_OWN)
+            first = None if has_hardware or takes_all else OTHER_DRIVERS[0]
             runner = partial(run_program, driver=first)
             found.append((runner, path, f"{lane}:{path.name}" if lane else path.name))
         if on_others:
@@ -240,7 +244,7 @@ def find_programs(folder, has_hardware):
                 runner = partial(run_program, driver=driver)
                 found.append((runner, path, f"{lane}{':' if lane else ''}{driver}:{path.name}"))
         for kind, under, lanes, names in CONFINED:
-            if path.name in names and lane in lanes:
+            if is_one_of(path.name, names) and lane in lanes:
                 runner = partial(run_program, driver=OTHER_DRIVERS[0], under=[str(folder / under)])
                 found.append((runner, path, f"{lane}{':' if lane else ''}{kind}:{path.name}"))
     return found
