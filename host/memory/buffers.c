@@ -59,16 +59,19 @@ static uint64_t seal_input(const struct mt_buffers *buffers, uint64_t len_bytes)
     return end;
 }
 
-/* What was begun before the room was at its end stands there too. */
+/* What was begun before the room was at its end stands there too. len_bytes is 0 for what no
+ * message can hold. */
 static mote_status input_full(const struct mt_buffers *buffers, const char *what, size_t len_bytes,
                               mote_error *err)
 {
+    bool is_over_all = len_bytes == 0;
     if (buffers->input_floor < buffers->input_bytes)
         mt_guest_built(&buffers->window, mt_gva(buffers->input + buffers->input_floor),
                        buffers->input_bytes - buffers->input_floor);
     return mt_fail(err, MOTE_E_INPUT_FULL,
-                   "%s message of %zu bytes does not fit the input buffer of %" PRIu64 " bytes",
-                   what, len_bytes, buffers->input_bytes);
+                   "%s message of %s%zu bytes does not fit the input buffer of %" PRIu64 " bytes",
+                   what, is_over_all ? "more than " : "",
+                   is_over_all ? (size_t)MT_WIRE_MAX_BYTES : len_bytes, buffers->input_bytes);
 }
 
 mote_status mt_buffers_put_call(struct mt_buffers *buffers, const struct mt_wire_call *call,

@@ -351,6 +351,22 @@ static void test_a_call_too_large_for_the_input_buffer_leaves_the_sandbox_ready(
     guest_close(&guest);
 }
 
+/* No message can hold so much, and its size is not said to be 0. */
+static void test_arguments_that_no_buffer_could_hold_are_named_by_the_most(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {MT_WIRE_MAX_BYTES, (size_t)UINT32_MAX + 1, SIZE_MAX};
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        struct guest guest;
+        const mote_value large = mote_bytes("x", lens[i]);
+        guest_ready(&guest, GUEST_01, NULL);
+        assert_error(guest_call(&guest, "Echo", &large, 1, MOTE_TYPE_I32, NULL), MOTE_E_INPUT_FULL);
+        assert_non_null(strstr(last_error.text, "call message of more than 2147483640 bytes"));
+        assert_state(&guest, MOTE_SANDBOX_READY);
+        guest_close(&guest);
+    }
+}
+
 static void test_the_dispatch_pointer_must_lead_into_code(void **state)
 {
     (void)state;
@@ -436,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_a_panic_buffer_without_an_end_is_cut),
         cmocka_unit_test(test_what_is_wrong_with_a_call_is_told_before_the_guest_runs),
         cmocka_unit_test(test_a_call_too_large_for_the_input_buffer_leaves_the_sandbox_ready),
+        cmocka_unit_test(test_arguments_that_no_buffer_could_hold_are_named_by_the_most),
         cmocka_unit_test(test_the_dispatch_pointer_must_lead_into_code),
         cmocka_unit_test(test_a_peb_full_of_lies_changes_nothing),
         cmocka_unit_test(test_counts),
