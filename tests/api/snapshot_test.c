@@ -156,6 +156,53 @@ static void test_a_restored_sandbox_has_its_own_host_functions(void **state)
     mote_image_unref(image);
 }
 
+static void count_record(void *context, const mote_log_record *record)
+{
+    (void)record;
+    ++*(int *)context;
+}
+
+static int records_of(mote_sandbox *sandbox, const int *n_records)
+{
+    const mote_value args[] = {mote_i32(1), mote_str("debug")};
+    int before = *n_records;
+    assert_ok(mote_call(sandbox, "Log", args, 2, MOTE_TYPE_VOID, NULL, &last_error));
+    return *n_records - before;
+}
+
+/* The guest was told it at its initialisation, and keeps it in its memory. */
+static void test_the_log_level_is_the_snapshots(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_image *image = open_image(HELLO);
+    int n_records = 0;
+    mote_config config = MOTE_CONFIG_INIT;
+    config.log = count_record;
+    config.log_context = &n_records;
+    config.log_is_set = true;
+    mote_sandbox *sandboxes[2];
+    mote_snapshot *snapshots[2];
+    for (int i = 0; i < 2; i++) {
+        config.max_log = i == 0 ? MOTE_LOG_OFF : MOTE_LOG_TRACE;
+        assert_ok(mote_sandbox_create(image, for_test(&config), &sandboxes[i], &last_error));
+        assert_ok(mote_sandbox_init(sandboxes[i], &last_error));
+        assert_ok(mote_snapshot_take(sandboxes[i], &snapshots[i], &last_error));
+        assert_int_equal(records_of(sandboxes[i], &n_records), i);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_sandbox_restore(sandboxes[i], snapshots[1 - i], &last_error));
+        assert_int_equal(records_of(sandboxes[i], &n_records), 1 - i);
+        assert_ok(mote_sandbox_restore(sandboxes[i], snapshots[i], &last_error));
+        assert_int_equal(records_of(sandboxes[i], &n_records), i);
+    }
+    for (int i = 0; i < 2; i++) {
+        mote_snapshot_unref(snapshots[i]);
+        mote_sandbox_destroy(sandboxes[i]);
+    }
+    mote_image_unref(image);
+}
+
 static void test_a_snapshot_of_something_else_is_refused(void **state)
 {
     (void)state;
@@ -474,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_without_a_snapshot_there_is_nothing_to_come_back_to),
         cmocka_unit_test(test_a_snapshot_starts_another_sandbox),
         cmocka_unit_test(test_a_restored_sandbox_has_its_own_host_functions),
+        cmocka_unit_test(test_the_log_level_is_the_snapshots),
         cmocka_unit_test(test_a_snapshot_of_something_else_is_refused),
         cmocka_unit_test(test_snapshots_can_be_restored_in_any_order),
         cmocka_unit_test(test_a_call_that_resets_leaves_no_trace),

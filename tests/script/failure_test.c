@@ -3,6 +3,7 @@
 #include "tests/script/fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -32,6 +33,108 @@ static void test_a_virtual_cpu_that_died_leaves_the_sandbox_dead(void **state)
         guest_close(&guest);
     }
 }
+
+/* ---- What a dead sandbox is asked for ---- */
+
+static mote_status try_register(mote_sandbox *sandbox)
+{
+    const mote_host_function function = {.name = "F", .fn = NULL};
+    return mote_sandbox_register(sandbox, &function, &last_error);
+}
+
+static mote_status try_init(mote_sandbox *sandbox)
+{
+    return mote_sandbox_init(sandbox, &last_error);
+}
+
+static mote_status try_evolve(mote_sandbox *sandbox)
+{
+    return mote_sandbox_evolve(sandbox, NULL, NULL, &last_error);
+}
+
+static mote_status try_call(mote_sandbox *sandbox)
+{
+    return mote_call(sandbox, "F", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error);
+}
+
+static mote_status try_call_reset(mote_sandbox *sandbox)
+{
+    return mote_call_reset(sandbox, "F", NULL, 0, MOTE_TYPE_VOID, NULL, &last_error);
+}
+
+static mote_status try_begin(mote_sandbox *sandbox)
+{
+    return mote_context_begin(sandbox, &last_error);
+}
+
+static mote_status try_finish(mote_sandbox *sandbox)
+{
+    return mote_context_finish(sandbox, &last_error);
+}
+
+static mote_status try_take(mote_sandbox *sandbox)
+{
+    mote_snapshot *snapshot = NULL;
+    mote_status status = mote_snapshot_take(sandbox, &snapshot, &last_error);
+    assert_null(snapshot);
+    return status;
+}
+
+static mote_status try_push(mote_sandbox *sandbox)
+{
+    return mote_sandbox_push(sandbox, &last_error);
+}
+
+static mote_status try_pop(mote_sandbox *sandbox)
+{
+    return mote_sandbox_pop(sandbox, &last_error);
+}
+
+static mote_status try_restore(mote_sandbox *sandbox)
+{
+    return mote_sandbox_restore(sandbox, NULL, &last_error);
+}
+
+static const struct dead_operation {
+    const char *function;
+    mote_status (*call)(mote_sandbox *sandbox);
+} dead_operations[] = {
+    {"mote_sandbox_register", try_register}, {"mote_sandbox_init", try_init},
+    {"mote_sandbox_evolve", try_evolve},     {"mote_call", try_call},
+    {"mote_call_reset", try_call_reset},     {"mote_context_begin", try_begin},
+    {"mote_context_finish", try_finish},     {"mote_snapshot_take", try_take},
+    {"mote_sandbox_push", try_push},         {"mote_sandbox_pop", try_pop},
+    {"mote_sandbox_restore", try_restore},
+};
+
+/* Whichever end its virtual CPU came to, in a context or not; snapshots do not help it. */
+static void test_a_dead_sandbox_can_only_be_destroyed(void **state)
+{
+    (void)state;
+    const struct mt_exit died = {.kind = MT_EXIT_DIED, .died = "triple fault, rip 0x1"};
+    for (unsigned in_context = 0; in_context < 2; in_context++) {
+        struct guest guest;
+        guest_ready(&guest, GUEST_MOTE, NULL);
+        assert_fine(mote_sandbox_push(guest.sandbox, &last_error));
+        assert_fine(mote_sandbox_push(guest.sandbox, &last_error));
+        if (in_context)
+            assert_fine(mote_context_begin(guest.sandbox, &last_error));
+        guest_exit(&guest, &died);
+        assert_error(guest_echo(&guest), MOTE_E_GUEST_DIED);
+        for (size_t i = 0; i < sizeof(dead_operations) / sizeof(dead_operations[0]); i++) {
+            char wanted[80];
+            snprintf(wanted, sizeof(wanted), "%s: the sandbox is dead since an earlier error",
+                     dead_operations[i].function);
+            assert_error(dead_operations[i].call(guest.sandbox), MOTE_E_POISONED);
+            assert_string_equal(last_error.text, wanted);
+            assert_state(&guest, MOTE_SANDBOX_DEAD);
+            assert_int_equal(mote_sandbox_depth(guest.sandbox), 2);
+        }
+        guest_close(&guest);
+    }
+}
+
+/* ---- Drivers that fail ---- */
 
 struct outcome {
     mote_status status;
@@ -266,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_virtual_cpu_that_died_leaves_the_sandbox_dead),
+        cmocka_unit_test(test_a_dead_sandbox_can_only_be_destroyed),
         cmocka_unit_test(test_a_run_that_fails),
         cmocka_unit_test(test_a_begin_that_fails_leaves_the_sandbox_as_it_was),
         cmocka_unit_test(test_a_driver_that_cannot_prepare_or_create),
