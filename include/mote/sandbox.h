@@ -184,8 +184,9 @@ MOTE_NODISCARD mote_status mote_open(const char *path, const mote_config *config
  * codes 4, 5 and 14, by the check before it): the sandbox stays ready. After these it is poisoned:
  * MOTE_E_GUEST_FAULT, MOTE_E_GUEST_ABORT, MOTE_E_PROTOCOL, MOTE_E_NO_RESULT, MOTE_E_TIME_LIMIT,
  * MOTE_E_CANCELLED, MOTE_E_HOST_FUNCTION, MOTE_E_HOST_FUNCTION_UNKNOWN,
- * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_MEMORY once it was entered;
- * MOTE_E_GUEST_DIED, and MOTE_E_SYSTEM once it was entered, leave it dead.
+ * MOTE_E_HOST_FUNCTION_ARGUMENTS, MOTE_E_SYSTEM_CALL, MOTE_E_INPUT_FULL for a host function's
+ * result, MOTE_E_MEMORY once it was entered; MOTE_E_GUEST_DIED, and MOTE_E_SYSTEM once it was
+ * entered, leave it dead.
  */
 MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function,
                                      const mote_value *args, size_t n_args, mote_type returns,

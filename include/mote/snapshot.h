@@ -14,8 +14,10 @@ extern "C" {
  * state - at one moment.
  *
  * Immutable and reference-counted. It can be restored into any sandbox of the same image object
- * whose configuration has the same sizes and that runs on the same driver. Host functions, limits,
- * callbacks and counts are not in a snapshot; they stay the sandbox's own.
+ * whose configuration has the same sizes and the same executable_heap, and that runs on the same
+ * driver. Host functions, limits, callbacks and counts are not in a snapshot; they stay the
+ * sandbox's own. What the guest was told when it initialised is in its memory, and comes with the
+ * snapshot: its seeds, and max_log of the sandbox that initialised it.
  */
 typedef struct mote_snapshot mote_snapshot;
 
