@@ -70,6 +70,17 @@ _Noreturn static void leave_for_good(uint32_t code)
         mt_out(MT_PORT_ABORT, (uint8_t)code);
 }
 
+static void leave_panic_text(const char *format, va_list args) MOTEG_PRINTF(1, 0);
+static void leave_panic_text(const char *format, va_list args)
+{
+    char *to = (char *)(uintptr_t)mt_peb.panic;
+    if (mt_peb.panic_bytes == 0)
+        return;
+    int len = vsnprintf(to, mt_peb.panic_bytes, format, args);
+    if (len >= 0 && (size_t)len >= mt_peb.panic_bytes)
+        to[mt_whole_characters(to, mt_peb.panic_bytes - 1)] = '\0';
+}
+
 void moteg_abort(uint32_t code, const char *format, ...)
 {
     static bool aborting;
@@ -79,8 +90,7 @@ void moteg_abort(uint32_t code, const char *format, ...)
     mt_records_flush();
     va_list args;
     va_start(args, format);
-    if (mt_peb.panic_bytes != 0)
-        vsnprintf((char *)(uintptr_t)mt_peb.panic, mt_peb.panic_bytes, format, args);
+    leave_panic_text(format, args);
     va_end(args);
     leave_for_good(code);
 }

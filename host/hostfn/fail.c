@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What follows the last byte that is kept tells whether a character ends there. */
+#define REST_OF_CHARACTER_BYTES 4
+
 mote_status mote_host_fail(mote_error *err, uint64_t code, const char *format, ...)
 {
     if (err == NULL)
         return MOTE_E_HOST_FUNCTION;
-    char message[MOTE_ERROR_MESSAGE_BYTES];
+    char message[MOTE_ERROR_MESSAGE_BYTES + REST_OF_CHARACTER_BYTES];
     va_list arguments;
     va_start(arguments, format);
     int n = vsnprintf(message, sizeof(message), format, arguments);

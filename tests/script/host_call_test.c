@@ -341,6 +341,15 @@ static mote_status refuse(void *context, const mote_value *args, size_t n_args, 
     return mote_host_fail(err, 42, "no \x1B %d", 7);
 }
 
+static mote_status fail_with(void *context, const mote_value *args, size_t n_args,
+                             mote_value *result, mote_error *err)
+{
+    (void)args;
+    (void)n_args;
+    (void)result;
+    return mote_host_fail(err, 1, "%s", (const char *)context);
+}
+
 static mote_status fail_by_status(void *context, const mote_value *args, size_t n_args,
                                   mote_value *result, mote_error *err)
 {
@@ -414,6 +423,27 @@ static bool is_told(const struct guest *guest, const char *text)
     struct mt_window window = mt_script_memory(guest->sandbox->machine);
     uint64_t at = guest_place(guest, MT_PLACE_HOST_EXCEPTION) - window.start;
     return memmem(window.host + at, 8 + exception_bytes(guest), text, strlen(text)) != NULL;
+}
+
+/* A text that is too long ends with the last whole character, whatever it begins with. */
+static void test_a_long_failure_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"x", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (size_t i = 0; i < 4 * 4; i++) {
+        size_t n_bytes = i / 4 + 1, n_before = i % 4;
+        char text[2000] = "";
+        struct guest guest;
+        memset(text, 'a', n_before);
+        while (strlen(text) + n_bytes < sizeof(text))
+            strcat(text, characters[i / 4]);
+        open_with(&guest, fail_with, text, MOTE_TYPE_I32, 0, MOTE_TYPE_I32);
+        assert_error(run_f(&guest), MOTE_E_HOST_FUNCTION);
+        size_t len = strlen(last_error.message);
+        assert_int_equal(len, n_before + (1023 - n_before) / n_bytes * n_bytes);
+        assert_memory_equal(last_error.message, text, len);
+        guest_close(&guest);
+    }
 }
 
 static void test_a_guest_that_tries_goes_on_and_is_told_why(void **state)
@@ -710,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_a_print_that_cannot_be_written_fails),
         cmocka_unit_test(test_a_failing_host_function_ends_the_call),
         cmocka_unit_test(test_a_result_that_is_none_is_the_host_functions_failure),
+        cmocka_unit_test(test_a_long_failure_is_cut_between_characters),
         cmocka_unit_test(test_a_guest_that_tries_goes_on_and_is_told_why),
         cmocka_unit_test(test_a_guest_that_tries_nonsense_is_stopped),
         cmocka_unit_test(test_a_guest_of_01_has_no_port_to_try),

@@ -484,6 +484,27 @@ static void test_a_long_abort_text_stays_in_its_buffer(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static void test_a_long_abort_text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_sdk(NULL);
+    assert_ok(mote_sandbox_push(sandbox, &last_error));
+    for (size_t n_before = 0; n_before < 4; n_before++) {
+        char text[2000] = "";
+        memset(text, 't', n_before);
+        while (strlen(text) + 4 < sizeof(text))
+            strcat(text, "\xF0\x9F\x98\x80");
+        const mote_value args[] = {mote_u32(1), mote_str(text)};
+        assert_status(call(sandbox, "Abort", args, 2, NULL), MOTE_E_GUEST_ABORT);
+        size_t len = strlen(last_error.message);
+        assert_int_equal(len, n_before + (1023 - n_before) / 4 * 4);
+        assert_memory_equal(last_error.message, text, len);
+        assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+    }
+    mote_sandbox_destroy(sandbox);
+}
+
 /* ---- Memory and the rest ---- */
 
 static bool ask(mote_sandbox *sandbox, const char *function, const mote_value *args, size_t n_args)
@@ -588,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_a_record_names_the_line_that_made_it),
         cmocka_unit_test(test_a_long_error_is_cut_between_characters),
         cmocka_unit_test(test_a_long_abort_text_stays_in_its_buffer),
+        cmocka_unit_test(test_a_long_abort_text_is_cut_between_characters),
         cmocka_unit_test(test_the_heap_counts_right),
         cmocka_unit_test(test_a_jump_comes_back_to_where_it_started),
         cmocka_unit_test(test_the_stack_is_the_functions_own),
