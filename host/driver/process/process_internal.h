@@ -166,6 +166,7 @@ struct mt_machine {
 
     uint64_t deadline_ns;
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
+    bool is_deadline_new; /* the child has had no turn since it was set */
     uint64_t n_system_calls;
 };
 
