@@ -124,6 +124,23 @@ size_t mote_sandbox_depth(const mote_sandbox *sandbox)
 
 /* ---- Evolve ---- */
 
+/* What the caller left in the error is not the function's, and stays there if that succeeds. */
+static mote_status call_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *context,
+                                 mote_error *err)
+{
+    if (err == NULL)
+        return fn(context, sandbox, NULL);
+    mote_error before = *err;
+    *err = (mote_error){.code = MOTE_OK};
+    mote_status status = fn(context, sandbox, err);
+    if (status == MOTE_OK)
+        *err = before;
+    else if (err->code != status)
+        return mt_fail(err, status, "the function of the evolution failed: %s",
+                       mote_status_meaning(status));
+    return status;
+}
+
 /* Let the caller's function make calls. The claim is given up for that long; the context keeps
  * others from changing what the sandbox is. */
 static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *context,
@@ -132,9 +149,7 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     set_state(sandbox, MOTE_SANDBOX_IN_CONTEXT);
     sandbox->n_evolutions++;
     mt_api_leave(sandbox);
-    if (err != NULL)
-        err->code = MOTE_OK; /* what the caller left in it is not the function's */
-    mote_status status = fn(context, sandbox, err);
+    mote_status status = call_callback(sandbox, fn, context, err);
     mote_status process = mt_api_check_process(sandbox, err);
     if (process != MOTE_OK) {
         set_state(sandbox, MOTE_SANDBOX_DEAD);
@@ -144,9 +159,6 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
     while (!mt_guard_claim(&sandbox->guard))
         sched_yield();
     sandbox->n_evolutions--;
-    if (status != MOTE_OK && err != NULL && err->code != status)
-        return mt_fail(err, status, "the function of the evolution failed: %s",
-                       mote_status_meaning(status));
     if (status == MOTE_OK && state_of(sandbox) != MOTE_SANDBOX_IN_CONTEXT)
         status = mt_fail(err, MOTE_E_STATE, "the context of an evolution was left in it");
     return status;

@@ -125,8 +125,8 @@ size_t mote_sandbox_depth(const mote_sandbox *sandbox);
 /**
  * What mote_sandbox_evolve() lets the caller do: calls into the sandbox, whose effects are kept.
  *
- * Anything but MOTE_OK ends the evolution with that status; err may be filled for it, and if it
- * was not, says what the status means.
+ * Anything but MOTE_OK ends the evolution with that status; err, which holds nothing at first, may
+ * be filled for it, and if it was not, says what the status means.
  */
 typedef mote_status (*mote_evolve_fn)(void *context, mote_sandbox *sandbox, mote_error *err);
 

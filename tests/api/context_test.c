@@ -86,6 +86,32 @@ static void test_the_error_of_an_evolution_is_that_of_its_function(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static mote_status fail_with_a_message(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)context;
+    (void)sandbox;
+    return mote_host_fail(err, 7, "not %s", "so");
+}
+
+/* What the caller's record held before is not said of this failure. */
+static void test_the_error_of_an_evolution_has_nothing_of_an_earlier_one(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    mote_sandbox *sandbox = open_keeper(NULL);
+    assert_status(call_void(sandbox, "Crash"), MOTE_E_GUEST_FAULT);
+    assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+    assert_string_not_equal(last_error.fault.cause, ""); /* success leaves it alone */
+    assert_int_equal(mote_sandbox_evolve(sandbox, fail_with_a_message, NULL, &last_error),
+                     MOTE_E_HOST_FUNCTION);
+    assert_int_equal(last_error.code, MOTE_E_HOST_FUNCTION);
+    assert_int_equal(last_error.guest_code, 7);
+    assert_string_equal(last_error.message, "not so");
+    assert_string_equal(last_error.text, "");
+    assert_string_equal(last_error.fault.cause, "");
+    mote_sandbox_destroy(sandbox);
+}
+
 static mote_status crash_in_evolution(void *context, mote_sandbox *sandbox, mote_error *err)
 {
     (void)context;
@@ -294,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_evolution_keeps_what_its_function_did),
         cmocka_unit_test(test_evolution_that_fails_goes_back),
         cmocka_unit_test(test_the_error_of_an_evolution_is_that_of_its_function),
+        cmocka_unit_test(test_the_error_of_an_evolution_has_nothing_of_an_earlier_one),
         cmocka_unit_test(test_evolution_whose_function_breaks_it_goes_back),
         cmocka_unit_test(test_a_sandbox_cannot_be_destroyed_while_it_evolves),
         cmocka_unit_test(test_an_evolution_inside_another_does_not_end_it),
