@@ -160,8 +160,7 @@ bool mt_process_read_first_frame(struct mt_machine *machine, bool *is_first)
 
 /* A kick or a tick came. Where it hit the stub's own code:
  * - behind the wait, when we had answered it, the child had not resumed yet, and does so again;
- *   likewise when our answer was lost, since then all that it had to tell is known, or when that
- *   was read while it span;
+ *   likewise when what it had to tell was read while it span;
  * - before the wait, or when it was broken off before we had seen it, the child was about to tell
  *   something: that is told at the next run, without the child. In the handler, whose stack is the
  *   one for signals, RBX holds the frame that it was to be about. */
@@ -174,7 +173,7 @@ static void read_interruption(struct mt_machine *machine, struct mt_exit *out)
     bool is_resuming = (place >= MT_KEEP_RESUME && place < MT_KEEP_RESUME_END) ||
                        (place >= MT_KEEP_RETURN && place < MT_KEEP_RETURN_END);
     bool is_waiting = place >= MT_KEEP_HANDLER && place < MT_KEEP_RESUME;
-    bool is_telling = (is_waiting || is_broken_off || is_spinning) && !machine->is_answer_lost;
+    bool is_telling = is_waiting || is_broken_off || is_spinning;
     uint64_t about;
     out->kind = MT_EXIT_INTERRUPTED;
     if (is_telling && is_in_handler(frame, &about)) {
@@ -246,6 +245,13 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
     if (takes_kick(machine, out))
         return;
     put_u64(machine->from + MT_FROM_IS_SIGNAL, 0);
+    /* No guest has run since what it had told was read; and of one that starts anew the frame may
+     * have been forgotten before it was told of. */
+    if (machine->is_answer_lost) {
+        out->kind = MT_EXIT_INTERRUPTED;
+        machine->next = MT_NEXT_REPEAT;
+        return;
+    }
     if (!mt_process_read_frame(machine)) {
         mt_process_died(out, "signal frame outside its stack at",
                         get_u64(machine->from + MT_FROM_FRAME));

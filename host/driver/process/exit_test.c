@@ -187,6 +187,23 @@ static void test_each_place_of_an_interruption(void **state)
     }
 }
 
+/* The frame may have been forgotten between the signal and what was told of it. */
+static void test_what_a_lost_answer_is_followed_by_needs_no_frame(void **state)
+{
+    struct mt_machine *machine = *state;
+    const struct mt_frame forgotten = {.rip = 0};
+    machine->is_answer_lost = true;
+    struct mt_exit exit = read_signal(machine, &forgotten);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_int_equal(machine->next, MT_NEXT_REPEAT);
+    put(machine, MT_FROM_FRAME, 0);
+    put(machine, MT_FROM_IS_SIGNAL, 1);
+    mt_process_read_exit(machine, &exit);
+    assert_int_equal(exit.kind, MT_EXIT_INTERRUPTED);
+    assert_int_equal(machine->next, MT_NEXT_REPEAT);
+    assert_int_equal(get(machine, MT_FROM_IS_SIGNAL), 0);
+}
+
 static void test_signals_that_came_besides_end_a_run_first(void **state)
 {
     struct mt_machine *machine = *state;
@@ -425,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_place_of_an_interruption),
+        TEST(test_what_a_lost_answer_is_followed_by_needs_no_frame),
         TEST(test_signals_that_came_besides_end_a_run_first),
         TEST(test_the_first_of_several_frames_is_found),
         TEST(test_a_guest_on_the_stack_for_signals_is_in_no_handler),

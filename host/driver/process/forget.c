@@ -50,11 +50,12 @@ static void clear(struct mt_machine *machine, uint64_t start, uint64_t end)
 
 /* All but two words, which both sides use while the other runs. To clear the one is a part of each
  * answer. The other may be set by the child at any time, and a hint is not to be lost: what is
- * neither of its two values is a guest's. */
+ * neither of its two values is a guest's. And a child that spins may be in a signal's handler,
+ * which says where the frame is before it says that there is one. */
 void mt_process_forget_words(struct mt_machine *machine)
 {
     uint32_t *has_told = (uint32_t *)(void *)(machine->from + MT_FROM_HAS_TOLD);
-    clear(machine, 0, MT_FROM_IS_ASLEEP);
+    clear(machine, 0, machine->is_spinning ? MT_FROM_FRAME : MT_FROM_IS_ASLEEP);
     clear(machine, MT_FROM_IS_KICKED, MT_FROM_HAS_TOLD);
     clear(machine, MT_FROM_HAS_TOLD + sizeof(*has_told), MT_FROM_STACK);
     if (__atomic_load_n(has_told, __ATOMIC_ACQUIRE) > 1)

@@ -119,10 +119,11 @@ static void forget_signal(struct mt_machine *machine)
     put_u32(machine->from + MT_FROM_IS_KICKED, 0);
 }
 
-/* Signals that came since the child was at rest left a frame of what it was interrupted in. */
+/* Signals that came since the child was at rest left a frame of what it was interrupted in. While
+ * it is not, another one may come and tell of that frame. */
 static void forget_left(struct mt_machine *machine)
 {
-    if (get_u32(machine->from + MT_FROM_IS_SIGNAL) != 0)
+    if (!machine->is_spinning && get_u32(machine->from + MT_FROM_IS_SIGNAL) != 0)
         mt_process_forget_frames(machine);
     mt_process_forget_words(machine);
 }
@@ -661,6 +662,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     if (machine->next != MT_NEXT_WAIT) {
         if (is_late(machine))
             return report(machine, MT_EVENT_INTERRUPTED, out, err);
+        if (machine->is_spinning && starts_anew(machine) && has_told_signal(machine))
+            let_fall_asleep(machine);
         write_next(machine);
         if (takes_trap(machine, out))
             return MOTE_OK;

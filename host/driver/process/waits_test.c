@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -103,6 +104,57 @@ static void test_a_spinning_child_comes_to_rest(void **state)
         if (i % 2)
             assert_int_equal(mt_driver_process.load(fixture.machine, &cpu, &err), MOTE_OK);
     }
+    unload(&fixture);
+}
+
+static void *kick_soon(void *machine)
+{
+    usleep(5000);
+    mt_driver_process.kick(machine);
+    return NULL;
+}
+
+/* The first comes between two calls, as it span; the second as its host looks for an exit. */
+static void test_two_signals_to_a_child_that_spins_are_no_fault_of_the_next_guest(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    pthread_t thread;
+    load(&fixture, calls, sizeof(calls));
+    mt_driver_process.spin(fixture.machine, 20 * MS);
+    start(&fixture, CODE, 20000 * MS);
+    for (unsigned i = 0; i < 100 && !fixture.machine->is_spinning; i++)
+        assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+    mt_driver_process.kick(fixture.machine);
+    usleep(2000);
+    start(&fixture, CODE, 20000 * MS);
+    assert_int_equal(pthread_create(&thread, NULL, kick_soon, fixture.machine), 0);
+    struct mt_exit exit = run_on(&fixture);
+    pthread_join(thread, NULL);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+    unload(&fixture);
+}
+
+/* The signal's handler says first where its frame is, then that it came. */
+static void test_a_frame_that_is_about_to_be_told_of_is_not_forgotten(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    const uint64_t place = MT_PROCESS_FROM + MT_FROM_STACK;
+    uint64_t after;
+    load(&fixture, calls, sizeof(calls));
+    assert_answers(&fixture);
+    uint8_t *frame = fixture.machine->from + MT_FROM_FRAME;
+    memcpy(frame, &place, sizeof(place));
+    fixture.machine->is_spinning = true;
+    mt_process_forget_words(fixture.machine);
+    memcpy(&after, frame, sizeof(after));
+    assert_int_equal(after, place);
+    fixture.machine->is_spinning = false;
+    mt_process_forget_words(fixture.machine);
+    memcpy(&after, frame, sizeof(after));
+    assert_int_equal(after, 0);
     unload(&fixture);
 }
 
@@ -215,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_a_call_between_two_that_spin_makes_no_system_call),
         cmocka_unit_test(test_exits_of_a_child_that_spins_end_at_the_deadline),
         cmocka_unit_test(test_a_spinning_child_comes_to_rest),
+        cmocka_unit_test(test_two_signals_to_a_child_that_spins_are_no_fault_of_the_next_guest),
+        cmocka_unit_test(test_a_frame_that_is_about_to_be_told_of_is_not_forgotten),
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
         cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
