@@ -5,15 +5,18 @@
 #include "host/driver/process/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NO_NAMESPACE 77
+#define NOT_HERE 78 /* what is to be missing cannot be taken away */
 
 /* No /proc, no /dev: the root is a folder that is no longer there. Who is an ordinary user already
  * may change the root in a namespace of users alone. */
@@ -165,11 +168,85 @@ static void test_works_under_a_containers_usual_profile(void **state)
     }
 }
 
+/* ---- Advice ---- */
+
+/* Whether the driver works, or it is said how it would. */
+static bool is_advised(const char *advice)
+{
+    mote_driver_report report = {.struct_size = sizeof(report)};
+    mt_driver_process.examine(&report);
+    if (report.works || strstr(report.advice, advice) != NULL)
+        return true;
+    print_message("%s: %s\n", report.reason, report.advice);
+    return false;
+}
+
+static int want_descriptors(void)
+{
+    for (rlim_t n = 20; n > 3; n--) {
+        const struct rlimit limit = {n, n};
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || !is_advised("ulimit -n"))
+            return 1;
+    }
+    return 0;
+}
+
+/* Of a user who has no other process. */
+static int want_processes(void)
+{
+    if (geteuid() != 0 || setgid(54321) != 0 || setuid(54321) != 0)
+        return NOT_HERE;
+    for (rlim_t n = 4; n > 0; n--) {
+        const struct rlimit limit = {n, n};
+        if (setrlimit(RLIMIT_NPROC, &limit) != 0 || !is_advised("ulimit -u"))
+            return 1;
+    }
+    return 0;
+}
+
+static int run_where_no_memory_is_executed(void)
+{
+    int setting = open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC);
+    if (setting < 0 || write(setting, "2", 1) != 1)
+        return NOT_HERE;
+    return is_advised("vm.memfd_noexec") ? 0 : 1;
+}
+
+/* The setting is that of a namespace of processes. */
+static int want_executable_memory(void)
+{
+    int status;
+    if (unshare(CLONE_NEWPID) != 0)
+        return NOT_HERE;
+    pid_t first = fork();
+    if (first == 0)
+        _exit(run_where_no_memory_is_executed());
+    return waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void test_what_is_missing_is_said(void **state)
+{
+    static int (*const wants[])(void) = {want_descriptors, want_processes, want_executable_memory};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+        int status;
+        pid_t host = fork();
+        if (host == 0)
+            _exit(wants[i]());
+        assert_int_equal(waitpid(host, &status, 0), host);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) != NOT_HERE)
+            assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_works_without_privileges_and_files),
         cmocka_unit_test(test_works_under_a_containers_usual_profile),
+        cmocka_unit_test(test_what_is_missing_is_said),
     };
     return cmocka_run_group_tests_name("process container", tests, find_driver, NULL);
 }

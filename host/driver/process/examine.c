@@ -42,6 +42,9 @@ static const struct {
     int os_errno;          /* 0: any */
     const char *advice;
 } advices[] = {
+    {"", EMFILE, "raise the limit on open descriptors (ulimit -n)"},
+    {"execveat", EAGAIN, "raise the limit on processes (ulimit -u, or pids.max of the cgroup)"},
+    {"memfd_create", EACCES, "allow memfds to be executed (sysctl vm.memfd_noexec=1)"},
     {"seccomp", 0, "allow seccomp(2) in the profile of this container or service"},
     {"memfd_create", 0, "allow memfd_create(2) in the profile of this container or service"},
     {"execveat", 0, "allow execveat(2) of a memfd (see sysctl vm.memfd_noexec)"},
@@ -49,7 +52,6 @@ static const struct {
     {"pidfd_send_signal", 0,
      "allow pidfd_send_signal(2) in the profile of this container or service"},
     {"pidfd_open", ENOSYS, "a kernel of 5.9 or later is needed"},
-    {"", EMFILE, "raise the limit on open descriptors (ulimit -n)"},
 };
 
 static const char *advice_for(const mote_error *err)
