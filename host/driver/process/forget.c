@@ -35,8 +35,10 @@ void mt_process_forget_frames(struct mt_machine *machine)
         memset(stack, 0, STACK_BYTES);
 }
 
+/* What the child resumes from the next run writes; but it also counts a spinning child's turns. */
 void mt_process_forget(struct mt_machine *machine)
 {
+    memset(machine->to + MT_TO_TURN, 0, sizeof(uint32_t));
     if (machine->may_hold_frames && has_frames(machine))
         mt_process_forget_frames(machine);
     else

@@ -43,6 +43,23 @@ static const uint8_t wide_marks[] = {
     0xBA, MT_PORT_DONE, 0,    0,    0,    0xEE, 0xEB, 0xF8};
 #define WIDE_QUIET (CODE + sizeof(wide_marks) - 8)
 
+/* mov $104, %edx; mov $MT_STUB_PAGE, %eax; 1: call *%rax; jmp 1b */
+static const uint8_t calls[] = {0xBA,
+                                MT_PORT_DONE,
+                                0,
+                                0,
+                                0,
+                                0xB8,
+                                MT_STUB_PAGE & 0xFF,
+                                MT_STUB_PAGE >> 8 & 0xFF,
+                                MT_STUB_PAGE >> 16,
+                                0,
+                                0xFF,
+                                0xD0,
+                                0xEB,
+                                0xFC};
+_Static_assert(MT_STUB_OUT == 0, "the call above");
+
 static unsigned count_marks(const uint8_t *from, size_t len_bytes)
 {
     const uint64_t mark = MARK;
@@ -187,29 +204,43 @@ static void test_no_vector_state_of_a_call_before_stands_where_the_child_resumes
     unload(&f);
 }
 
+/* How often a child that spins had its turn is what the calls before made of it. */
+static void test_no_count_of_turns_is_left(void **state)
+{
+    static struct mt_cpu cpu;
+    struct fixture f;
+    mote_error err = {0};
+    uint32_t turn;
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&f, calls, sizeof(calls));
+    mt_driver_process.spin(f.machine, 10 * MS);
+    start(&f, CODE, 20000 * MS);
+    leave_by_port(&f);
+    assert_int_equal(mt_driver_process.save(f.machine, &cpu, &err), MOTE_OK);
+    do
+        assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    while (!f.machine->is_spinning && mt_clock_ns() < f.deadline_ns);
+    leave_by_port(&f);
+    memcpy(&turn, f.machine->to + MT_TO_TURN, sizeof(turn));
+    assert_int_not_equal(turn, 0);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    restore(&f, &cpu);
+    memcpy(&turn, f.machine->to + MT_TO_TURN, sizeof(turn));
+    assert_int_equal(turn, 0);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    unload(&f);
+}
+
 /* Frames are looked for when the file has got pages, and once. */
 static void test_to_forget_nothing_takes_no_system_call(void **state)
 {
-    static const uint8_t calls[] = {0xBA,
-                                    MT_PORT_DONE,
-                                    0,
-                                    0,
-                                    0, /* mov $104, %edx */
-                                    0xB8,
-                                    MT_STUB_PAGE & 0xFF,
-                                    MT_STUB_PAGE >> 8 & 0xFF,
-                                    MT_STUB_PAGE >> 16,
-                                    0, /* mov $MT_STUB_PAGE, %eax */
-                                    0xFF,
-                                    0xD0,
-                                    0xEB,
-                                    0xFC};
     static struct mt_cpu cpu;
     struct fixture f;
     mote_error err = {0};
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    _Static_assert(MT_STUB_OUT == 0, "the call above");
     load(&f, calls, sizeof(calls));
     memset(f.window.host, 0, 4 * MT_PAGE_BYTES); /* all pages exist */
     start(&f, CODE, 20000 * MS);
@@ -231,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_a_signal_before_the_child_resumes_leaves_nothing),
         cmocka_unit_test(test_a_signal_before_another_rest_leaves_nothing),
         cmocka_unit_test(test_no_vector_state_of_a_call_before_stands_where_the_child_resumes_from),
+        cmocka_unit_test(test_no_count_of_turns_is_left),
         cmocka_unit_test(test_to_forget_nothing_takes_no_system_call),
     };
     return cmocka_run_group_tests_name("process forget", tests, find_driver, NULL);
