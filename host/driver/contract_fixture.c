@@ -18,10 +18,10 @@ bool works;
 /* ---- Drivers ---- */
 
 static const struct differences all_differences[] = {
-    {"kvm", "kvm", 0, true, false, false, "rw-p"},
-    {"process", "process", 0, false, true, true, "rw-s"},
-    {"process, spinning", "process", 200000, false, true, true, "rw-s"},
-    {"process, spinning for a moment", "process", 1000, false, true, true, "rw-s"},
+    {"kvm", "kvm", 0, true, false, false, 1, "rw-p"},
+    {"process", "process", 0, false, true, true, 0x78, "rw-s"},
+    {"process, spinning", "process", 200000, false, true, true, 0x78, "rw-s"},
+    {"process, spinning for a moment", "process", 1000, false, true, true, 0x78, "rw-s"},
 };
 
 static int run_all(const struct differences *differences, const struct CMUnitTest *tests,

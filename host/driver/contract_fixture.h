@@ -32,6 +32,8 @@ struct differences {
     /* Linux has a 32-bit code segment, which the monitor has not: in a process the jump there is
      * noticed at the next exit, not at the jump. */
     bool has_32_bit_segment;
+    /* Where in the stub page its `ret` is. */
+    uint64_t stub_return;
     /* A child maps the sandbox's memory from the same file: the host's mapping is a shared one. */
     const char *mapping_rights;
 };

@@ -406,6 +406,32 @@ static void test_code_of_32_bits_is_a_fault(void **state)
     }
 }
 
+static void test_a_segment_of_32_bits_is_there_where_linux_has_it(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $0x23, %eax; mov %eax, %ds; xor %eax, %eax */
+    struct mt_exit exit = RUN(*state, 0xB8, 0x23, 0, 0, 0, 0x8E, 0xD8, 0x31, 0xC0, DONE);
+    if (current->has_32_bit_segment) {
+        assert_port(&exit, MT_PORT_DONE, 0);
+    } else {
+        assert_fault(&exit, 13, CODE + 5);
+        assert_int_equal(exit.fault.error_code, 0x20);
+    }
+}
+
+static void test_a_return_without_a_stack_faults_in_the_stub_page(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    /* mov $104, %edx; xor %eax, %eax; xor %esp, %esp; mov $MT_STUB_PAGE, %ecx; jmp *%rcx */
+    struct mt_exit exit = RUN(*state, MOV_EDX(MT_PORT_DONE), 0x31, 0xC0, 0x31, 0xE4,
+                              MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), 0xFF, 0xE1);
+    assert_port(&exit, MT_PORT_DONE, 0);
+    exit = run_on(*state);
+    assert_fault(&exit, 14, MT_STUB_PAGE + current->stub_return);
+    assert_int_equal(exit.fault.address, 0);
+    assert_int_equal(exit.fault.rsp, 0);
+}
+
 static void test_a_bad_stack_is_an_ordinary_fault(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -508,6 +534,8 @@ int main(void)
         TEST(test_a_trap_follows_the_out_that_it_is_set_for),
         TEST(test_system_calls_are_refused_at_their_place),
         TEST(test_code_of_32_bits_is_a_fault),
+        TEST(test_a_segment_of_32_bits_is_there_where_linux_has_it),
+        TEST(test_a_return_without_a_stack_faults_in_the_stub_page),
         TEST(test_a_bad_stack_is_an_ordinary_fault),
         TEST(test_a_machine_starts_again_after_a_fault),
         TEST(test_guest_memory_is_not_executable_for_the_host),

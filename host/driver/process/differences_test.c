@@ -57,6 +57,42 @@ static void test_rdtsc_reads_the_hosts_clock(void **state)
 
 /* uretprobe and uprobe, which the kernel keeps from filters: it raises #UD itself, or the call only
  * fails, and the guest comes to the breakpoint behind it. */
+/* As the CPU has it: 8 * n + 2, which names the gate. */
+static void test_an_interrupt_of_a_number_names_its_gate(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const uint8_t numbers[] = {1, 2, 14, 32, 0x81, 255};
+    for (size_t i = 0; i < sizeof(numbers); i++) {
+        const uint8_t code[] = {0xCD, numbers[i]};
+        load(&fixture, code, sizeof(code));
+        start(&fixture, CODE, 20000 * MS);
+        struct mt_exit exit = run_on(&fixture);
+        assert_int_equal(exit.kind, MT_EXIT_FAULT);
+        assert_int_equal(exit.fault.vector, 13);
+        assert_int_equal(exit.fault.error_code, 8 * numbers[i] + 2);
+        assert_int_equal(exit.fault.rip, CODE);
+        unload(&fixture);
+    }
+}
+
+/* smsw %eax; mov $104, %edx; out %al, %dx */
+static void test_smsw_reads_what_the_hosts_kernel_tells(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const uint8_t code[] = {0x0F, 0x01, 0xE0, 0xBA, MT_PORT_DONE, 0, 0, 0, 0xEE};
+    static struct mt_cpu cpu;
+    uint64_t ours;
+    __asm__ volatile("smsw %0" : "=r"(ours));
+    load(&fixture, code, sizeof(code));
+    start(&fixture, CODE, 20000 * MS);
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+    mt_driver_process.inspect(fixture.machine, &cpu);
+    assert_int_equal((uint32_t)cpu.rax, (uint32_t)ours);
+    unload(&fixture);
+}
+
 static void test_calls_of_uprobes_do_nothing(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -123,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cpuid_tells_of_the_hosts_processor),
         cmocka_unit_test(test_rdtsc_reads_the_hosts_clock),
+        cmocka_unit_test(test_an_interrupt_of_a_number_names_its_gate),
+        cmocka_unit_test(test_smsw_reads_what_the_hosts_kernel_tells),
         cmocka_unit_test(test_calls_of_uprobes_do_nothing),
         cmocka_unit_test(test_a_guest_may_touch_the_pages_that_it_talks_through),
     };
