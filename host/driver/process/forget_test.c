@@ -204,6 +204,87 @@ static void test_no_vector_state_of_a_call_before_stands_where_the_child_resumes
     unload(&f);
 }
 
+/* The next call is not ended by it, and a guest cannot have it end the child. */
+static void test_a_kick_of_a_call_before_is_taken_at_rest(void **state)
+{
+    static struct mt_cpu quiet;
+    struct fixture f;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_marked(&f, &quiet);
+    mt_driver_process.kick(f.machine);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    restore(&f, &quiet);
+    assert_int_equal(mt_driver_process.begin(f.machine, f.deadline_ns, &err), MOTE_OK);
+    assert_int_equal(run_once(&f).kind, MT_EXIT_PORT);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(marks_left(&f), 0);
+    unload(&f);
+}
+
+/*
+ *         mov $low, %esp
+ *         mov $MT_PROCESS_FROM, %ecx
+ *         movl $104, MT_FROM_PORT(%rcx)
+ *         movl $1, MT_FROM_IS_OUT(%rcx)
+ *         mov $(MT_PROCESS_TO + MT_TO_WORD), %edi
+ *         xor %esi, %esi; xor %edx, %edx; xor %r10d, %r10d; xor %r8d, %r8d; xor %r9d, %r9d
+ *         mov $202, %eax
+ *         mov $(MT_STUB_PAGE + MT_KEEP_RESUME - 2), %ecx
+ *         jmp *%rcx
+ */
+#define BYTE(number, n) (uint8_t)((number) >> 8 * (n))
+#define BYTES(number) BYTE(number, 0), BYTE(number, 1), BYTE(number, 2), BYTE(number, 3)
+static const uint8_t waits_without_room[] = {0xBC,
+                                             BYTES(MT_PROCESS_FROM + MT_FROM_STACK + 0x88),
+                                             0xB9,
+                                             BYTES(MT_PROCESS_FROM),
+                                             0xC7,
+                                             0x41,
+                                             MT_FROM_PORT,
+                                             BYTES(MT_PORT_DONE),
+                                             0xC7,
+                                             0x41,
+                                             MT_FROM_IS_OUT,
+                                             BYTES(1),
+                                             0xBF,
+                                             BYTES(MT_PROCESS_TO + MT_TO_WORD),
+                                             0x31,
+                                             0xF6,
+                                             0x31,
+                                             0xD2,
+                                             0x45,
+                                             0x31,
+                                             0xD2,
+                                             0x45,
+                                             0x31,
+                                             0xC0,
+                                             0x45,
+                                             0x31,
+                                             0xC9,
+                                             0xB8,
+                                             BYTES(202),
+                                             0xB9,
+                                             BYTES(MT_STUB_PAGE + MT_KEEP_RESUME - 2),
+                                             0xFF,
+                                             0xE1};
+
+static void test_a_guest_without_room_for_a_kick_ends_before_the_next_call(void **state)
+{
+    struct fixture f;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&f, waits_without_room, sizeof(waits_without_room));
+    start(&f, CODE, 20000 * MS);
+    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    mt_driver_process.kick(f.machine);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_E_SYSTEM);
+    assert_int_equal(run_once(&f).kind, MT_EXIT_DIED);
+    unload(&f);
+}
+
 /* How often a child that spins had its turn is what the calls before made of it. */
 static void test_no_count_of_turns_is_left(void **state)
 {
@@ -262,6 +343,8 @@ int main(void)
         cmocka_unit_test(test_a_signal_before_the_child_resumes_leaves_nothing),
         cmocka_unit_test(test_a_signal_before_another_rest_leaves_nothing),
         cmocka_unit_test(test_no_vector_state_of_a_call_before_stands_where_the_child_resumes_from),
+        cmocka_unit_test(test_a_kick_of_a_call_before_is_taken_at_rest),
+        cmocka_unit_test(test_a_guest_without_room_for_a_kick_ends_before_the_next_call),
         cmocka_unit_test(test_no_count_of_turns_is_left),
         cmocka_unit_test(test_to_forget_nothing_takes_no_system_call),
     };

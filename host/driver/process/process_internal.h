@@ -165,6 +165,7 @@ struct mt_machine {
     bool has_wide_vectors;   /* MT_TO_VECTORS holds more than what initial state consists of */
 
     uint64_t deadline_ns;
+    bool is_kick_sent;    /* since it was last at rest; any thread, any signal handler */
     bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
     bool is_deadline_new; /* the child has had no turn since it was set */
     uint64_t n_system_calls;

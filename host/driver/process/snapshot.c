@@ -18,11 +18,20 @@
 
 static atomic_uint_least64_t last_id;
 
+/* A kick that came as the child waited would be delivered when that resumes, on the stack where its
+ * guest has left RSP: a guest that left it where there is no room for a frame would end the call of
+ * whoever comes next. It takes the kick now. */
+static bool has_kick_to_take(struct mt_machine *machine)
+{
+    bool was_sent = __atomic_exchange_n(&machine->is_kick_sent, false, __ATOMIC_ACQ_REL);
+    return was_sent && (machine->next == MT_NEXT_RETURN || machine->next == MT_NEXT_CONTEXT);
+}
+
 mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
 {
     if (!mt_process_park(machine))
         return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
-    return MOTE_OK;
+    return has_kick_to_take(machine) ? mt_process_fetch_state(machine, err) : MOTE_OK;
 }
 
 static uint64_t get_u64(const uint8_t *from)

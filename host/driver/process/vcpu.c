@@ -678,5 +678,6 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
 
 void mt_process_kick(struct mt_machine *machine)
 {
+    __atomic_store_n(&machine->is_kick_sent, true, __ATOMIC_RELEASE);
     signal_child(machine, MT_PROCESS_KICK);
 }
