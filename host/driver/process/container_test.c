@@ -191,6 +191,17 @@ static int want_descriptors(void)
     return 0;
 }
 
+/* For the kernel a sandbox's memory is a file; past the limit it would send us SIGXFSZ. */
+static int want_large_files(void)
+{
+    for (rlim_t n = 0x100000; n > 0; n /= 4) {
+        const struct rlimit limit = {n, n};
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || !is_advised("ulimit -f"))
+            return 1;
+    }
+    return 0;
+}
+
 /* Of a user who has no other process. */
 static int want_processes(void)
 {
@@ -226,7 +237,8 @@ static int want_executable_memory(void)
 
 static void test_what_is_missing_is_said(void **state)
 {
-    static int (*const wants[])(void) = {want_descriptors, want_processes, want_executable_memory};
+    static int (*const wants[])(void) = {want_descriptors, want_large_files, want_processes,
+                                         want_executable_memory};
     SKIP_WITHOUT_DRIVER();
     (void)state;
     for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {

@@ -43,6 +43,7 @@ static const struct {
     const char *advice;
 } advices[] = {
     {"", EMFILE, "raise the limit on open descriptors (ulimit -n)"},
+    {"ftruncate", EFBIG, "raise the limit on the sizes of files (ulimit -f)"},
     {"execveat", EAGAIN, "raise the limit on processes (ulimit -u, or pids.max of the cgroup)"},
     {"memfd_create", EACCES, "allow memfds to be executed (sysctl vm.memfd_noexec=1)"},
     {"seccomp", 0, "allow seccomp(2) in the profile of this container or service"},

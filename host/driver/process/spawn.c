@@ -100,7 +100,7 @@ MT_BARE static int keep(void *argument)
 static mote_status open_stub(int *stub, mote_error *err)
 {
     size_t len_bytes = (size_t)(mt_process_stub_end - mt_process_stub);
-    mote_status status = mt_process_make_file("mote-stub", 0, stub, err);
+    mote_status status = mt_process_make_file("mote-stub", len_bytes, stub, err);
     if (status != MOTE_OK)
         return status;
     ssize_t n = write(*stub, mt_process_stub, len_bytes);
