@@ -126,6 +126,29 @@ static void test_a_child_can_gain_nothing(void **state)
                      status_number(own, "Seccomp_filters:\t") + n_filters);
 }
 
+static void test_a_child_has_limits(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    static const char *const names[] = {"Max core file size", "Max file size", "Max locked memory",
+                                        "Max msgqueue size"};
+    char path[64];
+    char limits[4096];
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    snprintf(path, sizeof(path), "/proc/%d/limits", pid_of(fixture.machine->child));
+    read_status(path, limits, sizeof(limits));
+    unload(&fixture);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *at = strstr(limits, names[i]);
+        unsigned long soft = 1;
+        unsigned long hard = 1;
+        if (at == NULL || sscanf(at + strlen(names[i]), "%lu %lu", &soft, &hard) != 2 ||
+            soft != 0 || hard != 0)
+            fail_msg("%s: %lu, %lu", names[i], soft, hard);
+    }
+}
+
 /* ---- What a child can do ---- */
 
 /* The kernel keeps these from filters, for its own trampolines, and kills with SIGILL who makes
@@ -311,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_a_child_has_no_descriptor),
         cmocka_unit_test(test_a_child_maps_its_guest_and_the_stub),
         cmocka_unit_test(test_a_child_can_gain_nothing),
+        cmocka_unit_test(test_a_child_has_limits),
         cmocka_unit_test(test_every_system_call_is_refused),
         cmocka_unit_test(test_every_call_of_32_bits_is_refused),
         cmocka_unit_test(test_the_waiting_call_is_refused_elsewhere),

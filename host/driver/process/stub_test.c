@@ -37,9 +37,9 @@ static void test_jumps_into_every_byte_of_the_stub(void **state)
     memcpy(code + 0x100, jumps, sizeof(jumps));
     load(&fixture, code, sizeof(code));
     assert_int_equal(mt_driver_process.create(fixture.prepared, &sibling, &window, &err), MOTE_OK);
-    for (uint64_t i = 0; i < 0x400; i++)
+    for (uint64_t i = 0; i < MT_KEEP_END; i++)
         jump_to(&fixture, MT_STUB_PAGE + i);
-    for (uint64_t i = 0x400; i < MT_PAGE_BYTES; i += 61)
+    for (uint64_t i = MT_KEEP_END; i < MT_PAGE_BYTES; i += 61)
         jump_to(&fixture, MT_STUB_PAGE + i);
     renew(&fixture);
     assert_answers(&fixture);
