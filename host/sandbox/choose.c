@@ -27,10 +27,20 @@ static size_t first_hardware(void)
     return 0;
 }
 
-static bool works(const struct mt_driver *driver)
+/* Which drivers have worked that are not of hardware, a bit each. To examine one of hardware is to
+ * open a device, and each sandbox asks anew; to examine another is a whole life of a sandbox.
+ * Should it not work any more, whoever creates one is told why. */
+static _Atomic unsigned known_to_work;
+
+static bool works(size_t index, const struct mt_driver *driver)
 {
     mote_driver_report report = {.struct_size = sizeof(report)};
+    const unsigned bit = 1u << index;
+    if (atomic_load(&known_to_work) & bit)
+        return true;
     driver->examine(&report);
+    if (report.works && !driver->is_hardware)
+        atomic_fetch_or(&known_to_work, bit);
     return report.works;
 }
 
@@ -39,7 +49,7 @@ static size_t first_working(void)
 {
     const struct mt_driver *driver;
     for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
-        if (!driver->is_for_debugging && works(driver))
+        if (!driver->is_for_debugging && works(i, driver))
             return i;
     }
     return first_hardware();
