@@ -230,6 +230,16 @@ static void read_exception(struct mt_machine *machine, struct mt_exit *out)
         mt_process_read_port(machine, out);
 }
 
+/* A guest that denied itself all memory (wrpkru) and then came to the wait keeps the child from
+ * resuming whatever it is to resume from, another guest too. For the signal of that the kernel gave
+ * it its rights back. */
+static bool is_denied_to_resume(const struct mt_frame *frame)
+{
+    uint64_t place = frame->rip - MT_STUB_PAGE;
+    return frame->signal == SIGSEGV && frame->code == SEGV_PKUERR && place >= MT_KEEP_RESUME &&
+           place < MT_KEEP_RESUME_END;
+}
+
 /* Signals that came before the first was seen have ended a run; the first is told at the next. */
 static bool takes_kick(struct mt_machine *machine, struct mt_exit *out)
 {
@@ -259,6 +269,7 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
     }
     const struct mt_frame *frame = &machine->frame;
     bool is_sent = frame->code <= 0 || frame->signal == MT_PROCESS_TICK;
+    bool is_interruption = is_sent || is_denied_to_resume(frame);
     machine->next = MT_NEXT_CONTEXT;
     if (frame->signal == SIGSYS && frame->code == SYS_SECCOMP_CODE) {
         fault(out, 0, 0, frame->rip - SYSCALL_BYTES, frame->rsp);
@@ -266,7 +277,7 @@ static void read_signal(struct mt_machine *machine, struct mt_exit *out)
     } else if (frame->cs != USER_CODE_64) {
         /* No code segment but ours exists for a guest: the jump to it is what failed. */
         fault(out, VECTOR_GENERAL_PROTECTION, frame->cs & SELECTOR_INDEX, frame->rip, frame->rsp);
-    } else if (is_sent) {
+    } else if (is_interruption) {
         read_interruption(machine, out);
     } else if (frame->signal == SIGBUS && frame->vector == VECTOR_PAGE_FAULT) {
         mt_process_died(out, "no memory for the page at", frame->address);

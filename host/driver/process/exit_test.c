@@ -204,6 +204,29 @@ static void test_what_a_lost_answer_is_followed_by_needs_no_frame(void **state)
     assert_int_equal(get(machine, MT_FROM_IS_SIGNAL), 0);
 }
 
+/* Who denied himself all memory (wrpkru) before he came to the wait could not read there. */
+static void test_rights_that_a_guest_gave_up_do_not_end_the_next_run(void **state)
+{
+    static const struct {
+        uint64_t rip;
+        enum mt_exit_kind kind;
+    } places[] = {{PLACE(MT_KEEP_RESUME - 1), MT_EXIT_FAULT},
+                  {PLACE(MT_KEEP_RESUME), MT_EXIT_INTERRUPTED},
+                  {PLACE(MT_KEEP_RESUME_END - 1), MT_EXIT_INTERRUPTED},
+                  {PLACE(MT_KEEP_RESUME_END), MT_EXIT_FAULT},
+                  {CODE, MT_EXIT_FAULT}};
+    struct mt_machine *machine = *state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct mt_frame frame = {
+            .rip = places[i].rip, .cs = 0x33, .signal = SIGSEGV, .code = SEGV_PKUERR, .vector = 14};
+        assert_int_equal(read_signal(machine, &frame).kind, places[i].kind);
+        if (places[i].kind == MT_EXIT_INTERRUPTED)
+            assert_int_equal(machine->next, MT_NEXT_REPEAT);
+        frame.code = SEGV_ACCERR;
+        assert_int_equal(read_signal(machine, &frame).kind, MT_EXIT_FAULT);
+    }
+}
+
 static void test_signals_that_came_besides_end_a_run_first(void **state)
 {
     struct mt_machine *machine = *state;
@@ -443,6 +466,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_place_of_an_interruption),
         TEST(test_what_a_lost_answer_is_followed_by_needs_no_frame),
+        TEST(test_rights_that_a_guest_gave_up_do_not_end_the_next_run),
         TEST(test_signals_that_came_besides_end_a_run_first),
         TEST(test_the_first_of_several_frames_is_found),
         TEST(test_a_guest_on_the_stack_for_signals_is_in_no_handler),
