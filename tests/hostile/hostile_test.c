@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every misdeed of the hostile guest: a precise error in bounded time, a poisoned sandbox, and
  * another sandbox of the same process that still answers. */
-#include "tests/api/fixture.h"
+#include "tests/hostile/witness.h"
 
-#include <stdio.h>
+#include "abi/peb.h"
+#include "host/sandbox/sandbox.h"
 #include <string.h>
-#include <time.h>
-
-#define HOSTILE MOTE_BUILD_DIR "/guests/hostile.elf"
 
 /* A refused system call has no vector where guests run in a process. */
 #define NO_VECTOR (-1)
 #define END (-2)
 
-/* Vectors may differ between drivers and kinds of KVM: as many as are listed, END ends them. */
+/* Vectors may differ between drivers and kinds of KVM. */
 struct misdeed {
     const char *function;
     size_t n_args;
     mote_value args[2];
     mote_status status;
     const char *cause; /* NULL: not compared */
-    int vectors[4];
+    int vectors[4];    /* END ends them */
 };
 
 #define NO_ARGS \
@@ -45,12 +43,12 @@ struct misdeed {
 #define FAULT(cause, ...) \
     MOTE_E_GUEST_FAULT, cause, \
     { \
-        __VA_ARGS__, -1 \
+        __VA_ARGS__, END \
     }
 #define OTHER(status) \
     status, NULL, \
     { \
-        -1 \
+        END \
     }
 #define PRIVILEGED(name) \
     { \
@@ -102,7 +100,7 @@ static const struct misdeed misdeeds[] = {
     {"TrapFlag", NO_ARGS, FAULT("debug trap", 1)},
     {"BadStack", NO_ARGS, FAULT(NULL, 12, 13, 14)},
     {"Interrupt", 1, {NUMBER(3)}, FAULT("breakpoint", 3)},
-    {"Interrupt", 1, {NUMBER(0x80)}, FAULT(NULL, 6, 13)},
+    {"Interrupt", 1, {NUMBER(0x80)}, FAULT(NULL, 6, 13, NO_VECTOR)},
     {"OutPort", 2, {NUMBER(0x3F8), NUMBER(1)}, FAULT("port not allowed", 13)},
     {"OutPort", 2, {NUMBER(100), NUMBER(1)}, FAULT("port not allowed", 13)},
     {"OutPort", 2, {NUMBER(0xCF8), NUMBER(1)}, FAULT("port not allowed", 13)},
@@ -129,8 +127,6 @@ static const struct misdeed misdeeds[] = {
     {"Abort", 2, {NUMBER(7), TEXT("over")}, OTHER(MOTE_E_GUEST_ABORT)},
 };
 
-#define N_MISDEEDS (sizeof(misdeeds) / sizeof(misdeeds[0]))
-
 static bool is_listed(int vector, const int *vectors)
 {
     for (size_t i = 0; vectors[i] != END; i++) {
@@ -140,48 +136,55 @@ static bool is_listed(int vector, const int *vectors)
     return false;
 }
 
-static void assert_echo(mote_sandbox *sandbox)
+/* Where the guest was, and what it was about to touch. */
+static void assert_place_is_told(const struct misdeed *misdeed)
 {
-    const mote_value text = mote_str("witness");
-    mote_value result;
-    assert_ok(mote_call(sandbox, "Echo", &text, 1, MOTE_TYPE_STR, &result, &last_error));
-    assert_string_equal(result.as.str.data, "witness");
+    const mote_fault *fault = &last_error.fault;
+    bool is_told_address = strcmp(misdeed->function, "ReadAt") == 0 ||
+                           strcmp(misdeed->function, "WriteAt") == 0 ||
+                           strcmp(misdeed->function, "CallAt") == 0;
+    if (fault->vector != 14 || strcmp(fault->cause, "syscall instruction") == 0)
+        return;
+    assert_true(fault->has_address);
+    assert_int_not_equal(fault->access, MOTE_ACCESS_NONE);
+    if (is_told_address)
+        assert_int_equal(fault->address, misdeed->args[0].as.u64);
+    if (strcmp(fault->cause, "null pointer") == 0) {
+        assert_int_equal(fault->address, 0);
+        assert_string_equal(fault->region, "null pages");
+    }
+    if (strcmp(fault->cause, "stack overflow") == 0)
+        assert_string_equal(fault->region, "guard");
 }
 
-static void commit(const struct misdeed *misdeed, mote_sandbox *witness)
+static void commit(const struct misdeed *misdeed)
 {
     mote_config config = MOTE_CONFIG_INIT;
     bool is_endless = misdeed->status == MOTE_E_TIME_LIMIT;
     if (is_endless)
         config.time_limit_us = 100000;
-    mote_sandbox *sandbox = open_sandbox(HOSTILE, &config);
+    mote_sandbox *sandbox = new_offender(&config);
     /* Which may last longer than that, on a slow or busy machine. */
     if (!is_endless)
         assert_echo(sandbox);
-    memset(&last_error, 0, sizeof(last_error));
-    mote_status status = mote_call(sandbox, misdeed->function, misdeed->args, misdeed->n_args,
-                                   MOTE_TYPE_VOID, NULL, &last_error);
-    if (status != misdeed->status)
-        print_error("%s: %s: %s\n", misdeed->function, mote_status_name(status), last_error.text);
-    assert_int_equal(status, misdeed->status);
-    if (misdeed->cause != NULL)
-        assert_string_equal(last_error.fault.cause, misdeed->cause);
+    mote_status status = provoke(sandbox, misdeed->function, misdeed->args, misdeed->n_args);
+    const mote_fault *fault = &last_error.fault;
+    bool is_right = status == misdeed->status &&
+                    (misdeed->cause == NULL || strcmp(fault->cause, misdeed->cause) == 0) &&
+                    (status != MOTE_E_GUEST_FAULT || is_listed(fault->vector, misdeed->vectors));
+    if (!is_right)
+        fail_msg("%s: %s: %s", misdeed->function, mote_status_name(status), last_error.text);
     if (status == MOTE_E_GUEST_FAULT)
-        assert_true(is_listed(last_error.fault.vector, misdeed->vectors));
-    assert_int_equal(mote_sandbox_state_get(sandbox), MOTE_SANDBOX_POISONED);
-    assert_status(call_void(sandbox, "Halt"), MOTE_E_POISONED);
-    assert_echo(witness);
-    assert_int_equal(mote_sandbox_destroy(sandbox), MOTE_OK);
+        assert_place_is_told(misdeed);
+    assert_contained(sandbox, status);
 }
 
 static void test_each_misdeed_is_named_and_contained(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *witness = open_sandbox(HOSTILE, NULL);
-    for (size_t i = 0; i < N_MISDEEDS; i++)
-        commit(&misdeeds[i], witness);
-    mote_sandbox_destroy(witness);
+    for (size_t i = 0; i < COUNT(misdeeds); i++)
+        commit(&misdeeds[i]);
 }
 
 /* `int N` ends in a fault, or on kvm_pvm sometimes in nothing at all. Never in harm. */
@@ -189,32 +192,37 @@ static void test_every_software_interrupt(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *witness = open_sandbox(HOSTILE, NULL);
     for (uint32_t vector = 0; vector < 256; vector++) {
         const mote_value arg = mote_u32(vector);
-        mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
-        mote_status status =
-            mote_call(sandbox, "Interrupt", &arg, 1, MOTE_TYPE_VOID, NULL, &last_error);
+        mote_sandbox *sandbox = new_offender(NULL);
+        mote_status status = provoke(sandbox, "Interrupt", &arg, 1);
         assert_true(status == MOTE_OK || status == MOTE_E_GUEST_FAULT);
-        mote_sandbox_destroy(sandbox);
+        assert_contained(sandbox, status);
     }
-    assert_echo(witness);
-    mote_sandbox_destroy(witness);
 }
 
-/* Whatever a guest writes into its PEB or its input buffer, the host does not read it back. */
+static uint64_t peb_word(const mote_sandbox *sandbox, uint32_t field)
+{
+    uint64_t value = 0;
+    uint64_t peb = sandbox->template->layout.start[MT_PLACE_PEB];
+    assert_true(
+        mt_guest_read_u64(&sandbox->buffers.window, mt_gva(peb + field * sizeof(value)), &value));
+    return value;
+}
+
+/* Whatever a guest writes into its PEB, the host does not read it back. */
 static void test_a_corrupted_peb_does_not_reach_the_host(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
     static const uint64_t values[] = {0, 1, 0x1000, UINT64_MAX, 1ull << 63, 0x200000};
-    for (uint32_t field = 0; field < 23; field++) {
-        for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    for (uint32_t field = 0; field < sizeof(struct mt_peb) / sizeof(uint64_t); field++) {
+        for (size_t i = 0; i < COUNT(values); i++) {
             const mote_value args[] = {mote_u32(field), mote_u64(values[i])};
-            mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
-            assert_ok(mote_call(sandbox, "CorruptPeb", args, 2, MOTE_TYPE_VOID, NULL, &last_error));
-            assert_echo(sandbox);
-            mote_sandbox_destroy(sandbox);
+            mote_sandbox *sandbox = new_offender(NULL);
+            assert_ok(provoke(sandbox, "CorruptPeb", args, 2));
+            assert_int_equal(peb_word(sandbox, field), values[i]);
+            assert_contained(sandbox, MOTE_OK);
         }
     }
 }
@@ -223,25 +231,24 @@ static void test_a_corrupted_input_buffer_is_rebuilt(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
+    mote_sandbox *sandbox = new_offender(NULL);
     for (int i = 0; i < 3; i++) {
-        assert_ok(call_void(sandbox, "CorruptInput"));
+        assert_ok(provoke(sandbox, "CorruptInput", NULL, 0));
         assert_echo(sandbox);
     }
-    mote_sandbox_destroy(sandbox);
+    assert_contained(sandbox, MOTE_OK);
 }
 
 static void test_a_returned_error_does_not_poison(void **state)
 {
     (void)state;
     NEEDS_DRIVER();
-    mote_sandbox *sandbox = open_sandbox(HOSTILE, NULL);
+    mote_sandbox *sandbox = new_offender(NULL);
     const mote_value args[] = {mote_u32(77), mote_str("mine")};
-    assert_status(mote_call(sandbox, "ReturnError", args, 2, MOTE_TYPE_VOID, NULL, &last_error),
-                  MOTE_E_GUEST_ERROR);
+    mote_status status = provoke(sandbox, "ReturnError", args, 2);
+    assert_status(status, MOTE_E_GUEST_ERROR);
     assert_int_equal(last_error.guest_code, 77);
-    assert_echo(sandbox);
-    mote_sandbox_destroy(sandbox);
+    assert_contained(sandbox, status);
 }
 
 int main(void)
@@ -253,5 +260,5 @@ int main(void)
         cmocka_unit_test(test_a_corrupted_input_buffer_is_rebuilt),
         cmocka_unit_test(test_a_returned_error_does_not_poison),
     };
-    return cmocka_run_group_tests_name("hostile", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("hostile", tests, witness_set_up, witness_tear_down);
 }
