@@ -77,10 +77,10 @@ PROOFS = [
     ),
     Proof(
         "relocations",
-        "host/image/elf_relocate.c, parts.c, mt_image_place(): every place lies in a segment, in "
-        "bytes of its own, and points into the image; what is refused changes nothing",
-        "an image of 64 bytes with a hole; any entry of RELA and REL, any two of RELA with few "
-        "addends, any two words of RELR with bitmaps of 9 bits",
+        "host/image/elf_relocate.c, parts.c, mt_image_place(): every place lies in a writable "
+        "segment, in bytes of its own, and points into the image; what is refused changes nothing",
+        "an image of 64 bytes with a hole and constants; any entry of RELA and REL, any two of RELA "
+        "with few addends, any two words of RELR with bitmaps of 9 bits",
         ["tests/gates/prove_relocations.c", "tests/gates/prove_fail.c", "host/image/image.c",
          "host/image/parts.c"],
         PARTS,

@@ -373,6 +373,11 @@ bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_
     return mt_range_ok(into(elf, header, start), len_bytes, header->p_filesz);
 }
 
+bool mt_elf_is_writable(const struct mt_elf *elf, uint64_t address)
+{
+    return (load_before(elf, address)->p_flags & PF_W) != 0;
+}
+
 uint64_t mt_elf_file_offset(const struct mt_elf *elf, uint64_t address)
 {
     const Elf64_Phdr *header = load_before(elf, address);

@@ -49,6 +49,9 @@ bool mt_elf_is_loaded(const struct mt_elf *elf, uint64_t start, uint64_t len_byt
  * memory is as long as a header says, whatever the size of the file. */
 bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes);
 
+/* Whether the segment that has address is writable until it is relocated. */
+bool mt_elf_is_writable(const struct mt_elf *elf, uint64_t address);
+
 /* Where in the file the byte at address comes from; for zeroed memory, the end of what its segment
  * takes from the file. Only to name a place in an error. */
 uint64_t mt_elf_file_offset(const struct mt_elf *elf, uint64_t address);

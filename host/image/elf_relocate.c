@@ -132,6 +132,9 @@ static mote_status take(struct walk *walk, const struct entry *entry)
     if (entry->place < elf->base || !mt_elf_is_loaded(elf, place, sizeof(uint64_t)))
         return mt_fail_load(walk->err, MOTE_E_IMAGE_RELOCATION, "r_offset", entry->place,
                             entry->place_at, "8 bytes there are not inside a loaded segment");
+    if (!mt_elf_is_writable(elf, place))
+        return mt_fail_load(walk->err, MOTE_E_IMAGE_RELOCATION, "r_offset", entry->place,
+                            entry->place_at, "the segment there is not writable");
     uint64_t addend = entry->has_addend ? entry->addend : mt_read_u64(walk->image->memory + place);
     uint64_t value = addend - elf->base;
     if (addend < elf->base || value > walk->image->memory_bytes)

@@ -257,6 +257,16 @@ static const struct bad bad_relocations[] = {
     ONE(rela[1].r_offset, 0x1000 + 0x100 - 7, RELOCATION, "r_offset"),
     /* 7 bytes before the end of the last segment. */
     ONE(rela[1].r_offset, MAKER_DATA_VA(sections) + MAKER_BSS_BYTES - 7, RELOCATION, "r_offset"),
+    /* Into what is read-only: headers, the tables themselves, constants, code. */
+    ONE(rela[1].r_offset, 0, RELOCATION, "r_offset"),
+    ONE(rela[1].r_offset, MAKER_OFFSET(headers[MAKER_H_CODE].p_flags), RELOCATION, "r_offset"),
+    ONE(rela[1].r_offset, MAKER_OFFSET(rela[3].r_offset), RELOCATION, "r_offset"),
+    ONE(rela[1].r_offset, MAKER_OFFSET(long_name), RELOCATION, "r_offset"),
+    ONE(rela[1].r_offset, MAKER_CODE, RELOCATION, "r_offset"),
+    ONE(rela[1].r_offset, MAKER_CODE + 0x100 - 8, RELOCATION, "r_offset"),
+    ONE(rel[0].r_offset, MAKER_CODE, RELOCATION, "r_offset"),
+    ONE(relr[0], MAKER_CODE, RELOCATION, "r_offset"),
+    ONE(plt[0].r_offset, MAKER_CODE, RELOCATION, "r_offset"),
     ONE(rela[1].r_addend, IMAGE_BYTES + 1, RELOCATION, "r_addend"),
     ONE(rela[1].r_addend, LAST_VALUE, RELOCATION, "r_addend"),
     ONE(implicit_pointer, IMAGE_BYTES + 1, RELOCATION, "r_addend"),

@@ -8,8 +8,9 @@
 #include "tests/gates/prove.h"
 
 enum { IMAGE_BYTES = 64, CANARY_BYTES = 16, CANARY = 0x5c, NEAR = 12, N_BITMAPS = 512 };
-/* Two segments with a hole between them, in which nothing may be relocated. */
-enum { FIRST_END = 40, SECOND_START = 48 };
+/* Two segments with a hole between them, and one that is read-only: nothing may be relocated in hole
+ * and constants. */
+enum { FIRST_END = 40, SECOND_START = 48, CONSTANTS = 56 };
 #define LOAD_ADDRESS 0x205000ull
 
 static uint8_t memory[CANARY_BYTES + IMAGE_BYTES + CANARY_BYTES];
@@ -22,7 +23,14 @@ bool mt_elf_is_loaded(const struct mt_elf *elf, uint64_t start, uint64_t len_byt
 {
     (void)elf;
     return mt_range_ok(start, len_bytes, FIRST_END) ||
-           (start >= SECOND_START && mt_range_ok(start, len_bytes, IMAGE_BYTES));
+           (start >= SECOND_START && mt_range_ok(start, len_bytes, CONSTANTS)) ||
+           (start >= CONSTANTS && mt_range_ok(start, len_bytes, IMAGE_BYTES));
+}
+
+bool mt_elf_is_writable(const struct mt_elf *elf, uint64_t address)
+{
+    (void)elf;
+    return address < CONSTANTS;
 }
 
 bool mt_elf_is_from_file(const struct mt_elf *elf, uint64_t start, uint64_t len_bytes)
@@ -139,7 +147,7 @@ static void check_taken(const struct mt_image *image)
     for (size_t i = 0; i < image->n_relocations; i++) {
         uint64_t at = image->relocations[i];
         PROVE(at >= end && at <= IMAGE_BYTES - sizeof(uint64_t));
-        PROVE(mt_elf_is_loaded(NULL, at, sizeof(uint64_t)));
+        PROVE(mt_elf_is_loaded(NULL, at, sizeof(uint64_t)) && at < CONSTANTS);
         PROVE(mt_read_u64(image_memory + at) <= IMAGE_BYTES);
         end = at + sizeof(uint64_t);
         memcpy(original + at, image_memory + at, sizeof(uint64_t));

@@ -22,6 +22,7 @@ BREAKS = [
     ("layout", "host/memory/layout.c", "return 3 + n_directories", "return 2 + n_directories"),
     ("relocations", "host/image/parts.c", "< sizeof(uint64_t))", "< 4)"),
     ("relocations", "host/image/elf_relocate.c", "|| value > walk->image->memory_bytes", ""),
+    ("relocations", "host/image/elf_relocate.c", "!mt_elf_is_writable(elf, place)", "false"),
     ("pe_relocations", "host/image/pe_relocate.c", "block.len_bytes > left", "false"),
     ("pe_relocations", "host/image/pe_relocate.c", "place + sizeof(uint64_t) >", "place >"),
     ("pe_relocations", "host/image/pe_relocate.c", "value > walk->image->memory_bytes", "false"),
