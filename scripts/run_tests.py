@@ -29,8 +29,10 @@ PYTEST_NO_TESTS = 5
 DETAIL_LINES = 60
 # Tests of behaviour, which run on every driver: on kvm, and again on these. A sanitizer that follows
 # threads cannot follow the process driver's children.
-EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_privilege_test",
-                "hostile_oddities_test", "hostile_concurrency_test", "hostile_fork_test",
+EVERY_DRIVER = ["api_*_test", "hostile_test", "hostile_buffers_test", "hostile_images_test",
+                "hostile_limits_test", "hostile_memory_test", "hostile_oddities_test",
+                "hostile_ports_test", "hostile_privilege_test", "hostile_races_test",
+                "hostile_concurrency_test", "hostile_fork_test",
                 "hostile_host_functions_test", "hostile_leaks_test", "hostile_model_test",
                 "hostile_restore_test",
                 "inject_test", "record_*_c_test",
