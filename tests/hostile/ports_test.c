@@ -126,6 +126,24 @@ static void test_own_ports_take_single_bytes_only(void **state)
     }
 }
 
+/* G03: a string that is repeated no times reaches no port, and changes nothing. */
+static void test_a_string_of_no_steps_is_no_exit(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    static const uint32_t ports[] = {MT_PORT_LOG, MT_PORT_CALL, MT_PORT_ABORT, MT_PORT_DONE,
+                                     MT_PORT_TRY_CALL};
+    static const uint32_t ways[] = {OUTS8, INS8};
+    for (size_t i = 0; i < COUNT(ports) * COUNT(ways); i++) {
+        mote_sandbox *sandbox = new_offender(NULL);
+        mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
+        assert_ok(use_port(sandbox, ports[i % COUNT(ports)], ways[i / COUNT(ports)], 0));
+        assert_ok(mote_sandbox_stats_get(sandbox, &stats, &last_error));
+        assert_int_equal(stats.last_exits, 1);
+        assert_contained(sandbox, MOTE_OK);
+    }
+}
+
 /* ---- G08, G09: floods ---- */
 
 struct heard {
@@ -267,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_the_bitmap_denies_every_other_port),
         cmocka_unit_test(test_other_ports_fault_in_every_way),
         cmocka_unit_test(test_own_ports_take_single_bytes_only),
+        cmocka_unit_test(test_a_string_of_no_steps_is_no_exit),
         cmocka_unit_test(test_floods_end_at_the_limit_and_leave_nothing),
         cmocka_unit_test(test_records_are_counted_and_judged),
         cmocka_unit_test(test_loops_of_every_kind_end_at_the_limit),

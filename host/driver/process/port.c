@@ -160,6 +160,11 @@ bool mt_process_read_port(struct mt_machine *machine, struct mt_exit *out)
     uint8_t value = (uint8_t)frame->rax;
     if (!decode(machine, &decoded) || !is_all_allowed(&decoded))
         return false;
+    if (decoded.repeats && frame->rcx == 0) { /* the CPU faults, and would else do nothing */
+        frame->rip += decoded.len_bytes;
+        out->kind = MT_EXIT_INTERRUPTED;
+        return true;
+    }
     if (decoded.kind->is_string && !decoded.kind->is_in &&
         fetch(machine, frame->rsi, MOTE_RIGHT_READ, &value, 1) == 0) {
         unreadable(machine, out);
