@@ -5,7 +5,6 @@
 #include "host/base/page.h"
 #include "host/base/error.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -43,9 +42,9 @@ mote_status mt_frozen_take(struct mt_frozen *out, const struct mt_window *window
     made.content = map_zeros(made.content_room_bytes);
     made.place = map_zeros((made.n_pages + 1) * sizeof(made.place[0]));
     if (made.content == NULL || made.place == NULL) {
+        int failure = errno;
         mt_frozen_fini(&made);
-        return mt_fail(err, MOTE_E_MEMORY, "no memory for a snapshot of %" PRIu64 " bytes",
-                       made.content_room_bytes);
+        return mt_fail_errno(err, MOTE_E_MEMORY, failure, "mmap of a snapshot");
     }
     if (madvise(made.content, made.content_room_bytes, MADV_DONTDUMP) != 0) {
         int failure = errno;

@@ -49,7 +49,10 @@ static mote_status check_kvm(int kvm_fd, mote_error *err)
                        KVM_API_VERSION);
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
         int answer = ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].number);
-        if (answer <= 0 || (answer & needed[i].bits) != needed[i].bits)
+        if (answer < 0)
+            return mt_fail_errno(err, MOTE_E_NO_HYPERVISOR, errno,
+                                 "KVM_CHECK_EXTENSION on /dev/kvm");
+        if (answer == 0 || (answer & needed[i].bits) != needed[i].bits)
             return mt_fail(err, MOTE_E_NO_HYPERVISOR, "/dev/kvm lacks %s (answer %d)",
                            needed[i].name, answer);
     }
