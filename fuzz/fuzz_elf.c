@@ -51,7 +51,7 @@ static void read_loads(const uint8_t *file, const struct mt_image *image, struct
         if (load->p_vaddr < loads->base)
             loads->base = load->p_vaddr;
         loads->n++;
-        FUZZ_REQUIRE(loads->n < MT_MAX_SEGMENTS);
+        FUZZ_REQUIRE(loads->n <= MT_MAX_SEGMENTS);
     }
     loads->base -= loads->base % image->alignment;
 }

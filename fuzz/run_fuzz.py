@@ -193,12 +193,16 @@ def main():
     parser.add_argument("words", nargs="*", metavar="[TARGET] [SECONDS]")
     arguments = parser.parse_args()
     folders = Folders(arguments.build.resolve(), arguments.corpus.resolve())
+    is_all = not arguments.words or arguments.words[0].isdigit()
     names, seconds = read_words(arguments.words, folders.names())
     floors = dict.fromkeys(names, 0) if arguments.record else read_floors(arguments.floors)
+    missing = sorted(set(floors) - set(names)) if is_all else []
     sys.stdout.reconfigure(line_buffering=True)
     make_seeds(folders.build)
     started = time.monotonic()
-    failed = 0
+    failed = len(missing)
+    for name in missing:
+        print(f"FAIL {name}: has a floor and no program")
 
     def run(name):
         return run_target(folders, name, seconds, floors.get(name))
@@ -214,7 +218,7 @@ def main():
     if arguments.record:
         write_floors(arguments.floors, {**read_floors(arguments.floors), **floors})
     print(f"{time.monotonic() - started:.0f} seconds in all, {seconds} for each target")
-    print(f"{len(names) - failed} passed, {failed} failed, 0 skipped")
+    print(f"{len(names) + len(missing) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not names else 0
 
 

@@ -87,6 +87,14 @@ def test_a_target_that_ran_nothing_fails(fuzz):
     assert fuzz({"a": (200, 0, 0)}, "a 1\n").returncode == 1
 
 
+def test_a_target_that_is_gone_fails(fuzz):
+    done = fuzz({"a": (200, 1, 0)}, "a 1\nb 1\n")
+    assert done.returncode == 1
+    assert last_line(done) == "1 passed, 1 failed, 0 skipped"
+    assert "b: has a floor and no program" in done.stdout
+    assert fuzz({"a": (200, 1, 0)}, "a 1\nb 1\n", "a").returncode == 0
+
+
 def test_no_targets_at_all_fail(fuzz):
     assert fuzz({}, "").returncode == 1
 
