@@ -17,6 +17,8 @@
 #define MT_MAX_SECTIONS 96u
 /* Relocations: a table entry is 24 bytes, so this is a 96 MiB table. */
 #define MT_MAX_RELOCATIONS (4u * 1024 * 1024)
+/* Symbols of one file: a 24 MiB table in an ELF file. */
+#define MT_MAX_SYMBOLS (1024u * 1024)
 /* Alignment of a segment: the largest page that linkers produce for x86-64. */
 #define MT_MAX_SEGMENT_ALIGNMENT (2 * MT_MIB)
 

@@ -10,8 +10,6 @@
 #include "host/image/image.h"
 #include <string.h>
 
-/* Symbols of one file: a 24 MiB table in an ELF file. */
-#define MT_MAX_SYMBOLS (1024u * 1024)
 /* A symbol's name is cut to what an error has room for. */
 #define MT_SYMBOL_NAME_BYTES MOTE_ERROR_NAME_BYTES
 
