@@ -8,8 +8,8 @@
 #include "tests/gates/prove.h"
 
 enum { IMAGE_BYTES = 64, CANARY_BYTES = 16, CANARY = 0x5c, NEAR = 12, N_BITMAPS = 512 };
-/* Two segments with a hole between them, and one that is read-only: nothing may be relocated in hole
- * and constants. */
+/* Two segments with a hole between them, and one that is read-only: nothing may be relocated in the
+ * hole and in the constants. */
 enum { FIRST_END = 40, SECOND_START = 48, CONSTANTS = 56 };
 #define LOAD_ADDRESS 0x205000ull
 
