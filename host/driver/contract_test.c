@@ -129,6 +129,9 @@ static void test_a_string_goes_out_byte_by_byte(void **state)
         exit = run_on(f);
     }
     assert_port(&exit, MT_PORT_DONE, (DATA + 3) & 0xFF);
+    /* xor %ecx, %ecx; rep outsb, which is nothing; mov $9, %al; out %al, %dx */
+    exit = RUN(f, MOV_EDX(MT_PORT_DONE), 0x31, 0xC9, 0xF3, 0x6E, 0xB0, 9, OUT);
+    assert_port(&exit, MT_PORT_DONE, 9);
     /* xor %esi, %esi; outsb */
     exit = RUN(f, MOV_EDX(MT_PORT_DONE), 0x31, 0xF6, 0x6E);
     assert_fault(&exit, 14, CODE + 7);
