@@ -45,7 +45,7 @@ static const struct mt_region regions[] = {
 static const struct mt_plan plan = {.regions = regions,
                                     .n_regions = sizeof(regions) / sizeof(regions[0])};
 static struct mt_process_prepared prepared;
-static uint8_t shared_code[0x1000];
+static uint8_t shared_code[0x1000 + 16]; /* more than the region */
 
 static int set_up(void **state)
 {
@@ -411,6 +411,40 @@ static void test_a_port_is_a_general_protection_fault_without_an_error_code(void
 
 /* ---- The stub page ---- */
 
+/* What lies behind a region is not looked at, nor is a string that a prefix has elsewhere told. */
+static void test_a_port_instruction_lies_in_its_region(void **state)
+{
+    struct mt_machine *machine = *state;
+    struct mt_frame frame = {.signal = SIGSEGV,
+                             .code = 0x80,
+                             .cs = 0x33,
+                             .vector = 13,
+                             .rip = CODE + 0xFFE,
+                             .rsp = GUEST_STACK,
+                             .rsi = CODE,
+                             .rdx = MT_PORT_DONE};
+    static const struct {
+        uint8_t code[4]; /* the first two are the region's last */
+        bool is_port;
+    } tries[] = {
+        {{0x90, 0xEE, 0xEE, 0xEE}, false}, /* nop */
+        {{0xF3, 0xEE, 0xEE, 0xEE}, true},  /* a prefix that is no use, out %al, %dx */
+        {{0xF3, 0xF3, 0xEE, 0xEE}, false}, /* the instruction would be behind the end */
+        {{0xF3, 0xE6, 0x68, 0xEE}, false}, /* and so would the port */
+        {{0x2E, 0x6E, 0xEE, 0xEE}, true},  /* outsb */
+        {{0x64, 0xEE, 0xEE, 0xEE}, true},  /* prefixes for memory: out %al, %dx uses none */
+        {{0x65, 0xEE, 0xEE, 0xEE}, true},  {{0x67, 0xEE, 0xEE, 0xEE}, true},
+        {{0x64, 0x6E, 0xEE, 0xEE}, false}, /* from where FS points to */
+        {{0x65, 0x6E, 0xEE, 0xEE}, false}, {{0x67, 0x6E, 0xEE, 0xEE}, false}, /* from ESI */
+    };
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        memcpy(shared_code + 0xFFE, tries[i].code, sizeof(tries[i].code));
+        struct mt_exit exit = read_signal(machine, &frame);
+        assert_int_equal(exit.kind, tries[i].is_port ? MT_EXIT_PORT : MT_EXIT_FAULT);
+    }
+    memset(shared_code + 0xFFE, 0, sizeof(tries[0].code));
+}
+
 static void use_stub_page(struct mt_machine *machine, uint64_t port, struct mt_exit *exit)
 {
     memset(exit, 0, sizeof(*exit));
@@ -475,6 +509,7 @@ int main(void)
         TEST(test_what_is_mapped),
         TEST(test_each_exception),
         TEST(test_a_port_is_a_general_protection_fault_without_an_error_code),
+        TEST(test_a_port_instruction_lies_in_its_region),
         TEST(test_the_stub_page_knows_the_ports),
         TEST(test_a_signal_waits_until_the_spinning_child_was_heard),
         TEST(test_who_says_nothing_has_died),
