@@ -211,6 +211,45 @@ static void test_mxcsr_bases_and_flags_are_reset_on_entry(void **state)
     assert_int_equal(pushed[2] & FLAGS_THAT_LAST, 0);
 }
 
+/* What the host's own thread has. */
+static uint64_t host_selectors(void)
+{
+    uint64_t all[4];
+    __asm__ volatile("mov %%ds, %0" : "=r"(all[0]));
+    __asm__ volatile("mov %%es, %0" : "=r"(all[1]));
+    __asm__ volatile("mov %%fs, %0" : "=r"(all[2]));
+    __asm__ volatile("mov %%gs, %0" : "=r"(all[3]));
+    return all[0] | all[1] << 16 | all[2] << 32 | all[3] << 48;
+}
+
+static void test_selectors_are_reset_on_entry(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* mov %eax to ds, es, fs, gs */
+    static const uint8_t loads[] = {0xD8, 0xC0, 0xE0, 0xE8};
+    /* Data segments of Linux and of the monitor. */
+    static const uint8_t selectors[] = {0x2B, 0x33};
+    /* mov %ds, %eax; push %rax; and so on */
+    const uint8_t look[] = {0x8C, 0xD8, 0x50, 0x8C, 0xC0, 0x50, 0x8C,
+                            0xE0, 0x50, 0x8C, 0xE8, 0x50, DONE};
+    const uint64_t host_before = host_selectors();
+    uint64_t before[4];
+    uint64_t after[4];
+    load(f, look, sizeof(look));
+    assert_int_equal(run_from(f, 0, LIMIT_NS).kind, MT_EXIT_PORT);
+    memcpy(before, guest_bytes(f, INITIAL_RSP - sizeof(before)), sizeof(before));
+    for (size_t i = 0; i < sizeof(loads) * sizeof(selectors); i++) {
+        const uint8_t change[] = {MOV(0xB8, selectors[i % 2]), 0x8E, loads[i / 2], DONE};
+        load_two(f, change, sizeof(change), look, sizeof(look));
+        run_from(f, 0, LIMIT_NS); /* which is a fault where there is no such segment */
+        assert_int_equal(host_selectors(), host_before);
+        assert_int_equal(run_from(f, SECOND, LIMIT_NS).kind, MT_EXIT_PORT);
+        memcpy(after, guest_bytes(f, INITIAL_RSP - sizeof(after)), sizeof(after));
+        assert_memory_equal(before, after, sizeof(before));
+    }
+}
+
 /* Computes for many times as long as whatever may interrupt it, and then compares what it has in
  * registers with what it put there. */
 static void test_interruptions_change_nothing(void **state)
@@ -528,6 +567,7 @@ int main(void)
         TEST(test_entry_registers_arrive_and_others_are_zero),
         TEST(test_vector_state_is_reset_on_entry),
         TEST(test_mxcsr_bases_and_flags_are_reset_on_entry),
+        TEST(test_selectors_are_reset_on_entry),
         TEST(test_interruptions_change_nothing),
         TEST(test_hlt_is_general_protection_at_its_address),
         TEST(test_page_faults_name_address_and_access),

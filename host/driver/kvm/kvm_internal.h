@@ -10,6 +10,7 @@
  *   slots.c          memory slots
  *   task_type.c      the self-test that tells what TR must look like
  *   vcpu.c           special registers, entering ring 3, running
+ *   selectors.c      the thread's segment selectors, which kvm_pvm does not keep
  *   exit.c           what an exit of KVM means
  *   tracking.c       which pages the guest wrote
  *   cpu_state.c      the virtual CPU for snapshots
@@ -147,6 +148,23 @@ void mt_kvm_set_registers(struct mt_machine *machine, const struct kvm_regs *reg
 void mt_kvm_enter(struct mt_machine *machine, const struct mt_registers *registers);
 mote_status mt_kvm_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
+
+/* Segment selectors of this thread. */
+struct mt_kvm_selectors {
+    uint16_t ds, es, fs, gs;
+};
+
+static inline struct mt_kvm_selectors mt_kvm_selectors(void)
+{
+    struct mt_kvm_selectors now;
+    __asm__ volatile("movw %%ds, %0" : "=r"(now.ds));
+    __asm__ volatile("movw %%es, %0" : "=r"(now.es));
+    __asm__ volatile("movw %%fs, %0" : "=r"(now.fs));
+    __asm__ volatile("movw %%gs, %0" : "=r"(now.gs));
+    return now;
+}
+
+void mt_kvm_put_selectors_back(struct mt_kvm_selectors before);
 void mt_kvm_kick(struct mt_machine *machine);
 
 mote_status mt_kvm_quiesce(struct mt_machine *machine, mote_error *err);

@@ -175,6 +175,16 @@ static mote_status interrupted(struct mt_machine *machine, struct mt_exit *out, 
     return open_signal(machine, err);
 }
 
+static int run_vcpu(const struct mt_machine *machine)
+{
+    struct mt_kvm_selectors before = mt_kvm_selectors();
+    int failure = ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0 ? 0 : errno;
+    struct mt_kvm_selectors after = mt_kvm_selectors();
+    if (memcmp(&before, &after, sizeof(before)) != 0)
+        mt_kvm_put_selectors_back(before);
+    return failure;
+}
+
 mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err)
 {
     if (machine->is_in_monitor)
@@ -186,14 +196,15 @@ mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_err
     machine->n_system_calls++;
     machine->is_settled = false;
     machine->is_loaded = false;
-    if (ioctl(machine->vcpu_fd, KVM_RUN, 0) == 0) {
+    int failure = run_vcpu(machine);
+    if (failure == 0) {
         mt_kvm_read_exit(machine, out);
         machine->is_in_monitor = out->kind == MT_EXIT_FAULT || out->kind == MT_EXIT_DIED;
         return MOTE_OK;
     }
-    if (errno == EINTR || errno == EAGAIN)
+    if (failure == EINTR || failure == EAGAIN)
         return interrupted(machine, out, err);
-    return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_RUN");
+    return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "KVM_RUN");
 }
 
 void mt_kvm_kick(struct mt_machine *machine)
