@@ -58,9 +58,7 @@ static mote_status open_regular(const char *path, int *fd, uint64_t *len_bytes, 
         status = cannot_open(
             path, 0, S_ISDIR(facts.st_mode) ? "is a directory" : "is not a regular file", err);
     else if ((uint64_t)facts.st_size > MT_MAX_FILE_BYTES)
-        status = mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
-                         "file of %" PRIu64 " bytes is over the cap of %llu",
-                         (uint64_t)facts.st_size, MT_MAX_FILE_BYTES);
+        status = mt_image_too_large((uint64_t)facts.st_size, err);
     if (status != MOTE_OK) {
         close(opened);
         return status;

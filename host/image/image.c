@@ -6,7 +6,6 @@
 #include "host/base/error.h"
 #include "host/image/elf.h"
 #include "host/image/pe.h"
-#include <inttypes.h>
 
 static bool starts_with(const uint8_t *file, uint64_t file_bytes, const char *magic)
 {
@@ -28,6 +27,12 @@ static mote_status parse(struct mt_image *image, const uint8_t *file, uint64_t f
                         "neither an ELF file nor a PE file");
 }
 
+mote_status mt_image_too_large(uint64_t file_bytes, mote_error *err)
+{
+    return mt_fail_load(err, MOTE_E_IMAGE_TOO_LARGE, "file size", file_bytes, 0,
+                        "over the cap of 0x%llx bytes", MT_MAX_FILE_BYTES);
+}
+
 mote_status mt_image_init(struct mt_image *image, const uint8_t *file, uint64_t file_bytes,
                           const mote_allocator *allocator, mote_error *err)
 {
@@ -35,9 +40,7 @@ mote_status mt_image_init(struct mt_image *image, const uint8_t *file, uint64_t 
     if (!mt_allocator_set(&made.allocator, allocator))
         return mt_fail(err, MOTE_E_ARGUMENT, "a function of the allocator is NULL");
     if (file_bytes > MT_MAX_FILE_BYTES)
-        return mt_fail(err, MOTE_E_IMAGE_TOO_LARGE,
-                       "file of %" PRIu64 " bytes is over the cap of %llu", file_bytes,
-                       MT_MAX_FILE_BYTES);
+        return mt_image_too_large(file_bytes, err);
     mote_status status = parse(&made, file, file_bytes, err);
     if (status != MOTE_OK) {
         mt_image_fini(&made);

@@ -50,6 +50,9 @@ mote_status mt_image_init(struct mt_image *image, const uint8_t *file, uint64_t 
                           const mote_allocator *allocator, mote_error *err);
 void mt_image_fini(struct mt_image *image);
 
+/* The error of a file that is over the cap: who knows its size need not read it. */
+mote_status mt_image_too_large(uint64_t file_bytes, mote_error *err);
+
 /* The function that an address lies in and how far into it; NULL for none. */
 const char *mt_image_symbol_at(const struct mt_image *image, uint64_t address,
                                uint64_t *into_bytes);

@@ -486,6 +486,9 @@ static void test_a_file_over_the_cap_is_refused(void **state)
     assert_int_equal(
         mt_image_init(&image, (const uint8_t *)&maker, MT_MAX_FILE_BYTES + 1, NULL, &err),
         MOTE_E_IMAGE_TOO_LARGE);
+    assert_string_equal(err.load.field, "file size");
+    assert_int_equal(err.load.value, MT_MAX_FILE_BYTES + 1);
+    assert_int_equal(err.load.offset, 0);
 }
 
 /* Half a megabyte of bitmaps names more places than the cap. */
