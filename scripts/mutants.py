@@ -38,6 +38,7 @@ FILES = {
     "host/hostfn/[!w]*.c": ["hostfn_test", "worker_test"],
     "host/driver/kvm/exit.c": ["kvm_exit_test", "driver_*contract_test"],
     "host/driver/process/exit.c": ["process_*_test", "driver_*contract_test"],
+    "host/driver/process/port.c": ["process_*_test", "driver_*contract_test"],
     "host/base/page_set.c": ["page_set_test", "frozen_test"],
     "host/snapshot/*.c": ["frozen_test"],
     "host/sandbox/snapshot.c": ["script_restores_test", "record_script_lifecycle_test"],

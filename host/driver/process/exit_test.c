@@ -446,6 +446,27 @@ static void test_a_port_instruction_lies_in_its_region(void **state)
     memset(shared_code + 0xFFE, 0, sizeof(tries[0].code));
 }
 
+/* No instruction has more than 15 bytes. */
+static void test_prefixes_alone_are_no_instruction(void **state)
+{
+    struct mt_machine *machine = *state;
+    struct mt_frame frame = {.signal = SIGSEGV,
+                             .code = 0x80,
+                             .cs = 0x33,
+                             .vector = 13,
+                             .rip = CODE + 0x100,
+                             .rsp = GUEST_STACK,
+                             .rdx = MT_PORT_DONE};
+    uint8_t *code = shared_code + 0x100;
+    memset(code, 0x66, 16);
+    code[14] = code[15] = 0xEE;
+    assert_int_equal(read_signal(machine, &frame).kind, MT_EXIT_PORT);
+    frame.rip = CODE + 0x100;
+    code[14] = 0x66;
+    assert_int_equal(read_signal(machine, &frame).kind, MT_EXIT_FAULT);
+    memset(code, 0, 16);
+}
+
 static void use_stub_page(struct mt_machine *machine, uint64_t port, struct mt_exit *exit)
 {
     memset(exit, 0, sizeof(*exit));
@@ -511,6 +532,7 @@ int main(void)
         TEST(test_each_exception),
         TEST(test_a_port_is_a_general_protection_fault_without_an_error_code),
         TEST(test_a_port_instruction_lies_in_its_region),
+        TEST(test_prefixes_alone_are_no_instruction),
         TEST(test_the_stub_page_knows_the_ports),
         TEST(test_a_signal_waits_until_the_spinning_child_was_heard),
         TEST(test_who_says_nothing_has_died),
