@@ -19,7 +19,7 @@
  *   long as it is stopped if not.
  * - Two numbers, uretprobe and uprobe, are kept from all filters: the kernel raises SIGILL itself,
  *   or lets them fail.
- * - The vsyscall page is in every process; what is called there passes the filter.
+ * - The vsyscall page is in every process; what is called there is refused like any other call.
  * - The facts of an exit are the guest's word: a guest may forge a fault of its own, as it may
  *   provoke one.
  */
