@@ -324,12 +324,11 @@ static const char *parse_name(const char *at, const struct format *format, uint6
         return NULL;
     *encoded |= UINT64_C(1) << (format->bits - 2); /* a quiet one */
     at += 3;
-    const char *close = at;
-    if (*close == '(') {
+    if (*at != '(')
+        return at;
+    const char *close = at + 1;
+    while (isalnum((unsigned char)*close) || *close == '_')
         close++;
-        while (isalnum((unsigned char)*close) || *close == '_')
-            close++;
-    }
     return *close == ')' ? close + 1 : at;
 }
 

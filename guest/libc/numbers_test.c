@@ -90,6 +90,8 @@ static void test_edges_of_strtod(void **state)
                                         "nan",
                                         "NaN(12_a)",
                                         "nan(",
+                                        "nan)",
+                                        "nan())",
                                         "-nan",
                                         "0x",
                                         "0x1",
