@@ -234,6 +234,9 @@ static bool convert(struct mt_sink *sink, const struct mt_conversion *conversion
                     bool is_long_double, struct arguments *args)
 {
     char c;
+    bool is_wide = size == SIZE_LONG && (conversion->letter == 'c' || conversion->letter == 's');
+    if (is_wide)
+        return false;
     switch (conversion->letter) {
     case 'd':
     case 'i':

@@ -269,7 +269,7 @@ static void test_a_width_or_precision_over_int_max_is_refused(void **state)
 static void test_what_is_not_supported_is_refused(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"%'d", "%1$d", "%n"};
+    static const char *const formats[] = {"%'d", "%1$d", "%n", "%ls", "%-5ls", "%lc"};
     char to[8];
     long argument = 0;
     for (size_t i = 0; i < N(formats); i++) {
