@@ -12,6 +12,9 @@ static void push_call(const struct mt_wire_call *call, const char *name)
     uint8_t *to = mt_output_room(&room);
     if (to != NULL)
         len_bytes = mt_wire_build_call(to, room, call);
+    if (len_bytes == 0 && mt_wire_call_bytes(call) == 0)
+        moteg_fail(MT_GUEST_CODE_GUEST_ERROR,
+                   "call of host function %s has a value of no type, or too long a one", name);
     if (len_bytes == 0)
         moteg_fail(MT_GUEST_CODE_GUEST_ERROR,
                    "call of host function %s, %zu bytes, does not fit the output buffer", name,

@@ -194,6 +194,9 @@ static struct mt_wire_view tail_of(const char *text)
 {
     size_t len_bytes = text != NULL ? strlen(text) : 0;
     size_t cut = len_bytes > MAX_PLACE_BYTES ? len_bytes - MAX_PLACE_BYTES : 0;
+    /* Not from inside a character. */
+    while (cut != 0 && ((unsigned char)text[cut] & 0xC0) == 0x80)
+        cut++;
     struct mt_wire_view view = view_of(text != NULL ? text + cut : "", len_bytes - cut);
     return mt_wire_utf8_is_valid(view.data, view.len) ? view : view_of("?", 1);
 }

@@ -25,6 +25,7 @@ static char panic_text[64];
 /* What the host saw. */
 static char records[200][64];
 static uint8_t levels[200];
+static char latest_file[160];
 static size_t n_records;
 static int n_log_exits, n_host_calls;
 static int abort_code;
@@ -60,6 +61,7 @@ static void take_records(size_t n)
         snprintf(records[n_records + i - 1], sizeof(records[0]), "%s",
                  (const char *)log.message.data);
         levels[n_records + i - 1] = log.level;
+        snprintf(latest_file, sizeof(latest_file), "%s", (const char *)log.source_file.data);
     }
     n_records += n;
 }
@@ -289,6 +291,19 @@ MOTEG_FUNCTION(i32, Log, (i32, n), (i32, level))
     for (int32_t i = 0; i < n; i++)
         moteg_log((moteg_log_level)level, "record %d", i);
     return n;
+}
+
+MOTEG_FUNCTION(void, LogOf, (str, file))
+{
+    moteg_log_from(MOTEG_LOG_INFORMATION, "guest", file, 1, __func__, "record");
+}
+
+MOTEG_FUNCTION(i32, SendsNoType, (i32, type), (i32, returns))
+{
+    const moteg_value arg = {.type = (moteg_type)type, .as.u64 = 0};
+    moteg_value result;
+    moteg_host_call("HostEcho", (moteg_type)returns, &arg, 1, &result);
+    return result.as.i32;
 }
 
 MOTEG_FUNCTION(bytes, Bytes, (i32, n), (i32, n_logs))
@@ -568,6 +583,22 @@ static void test_a_host_functions_name_is_utf8(void **state)
     assert_int_equal(n_host_calls, 1);
 }
 
+/* No room of the output buffer would help. */
+static void test_a_host_call_of_no_type_is_told_from_one_without_room(void **state)
+{
+    (void)state;
+    const int32_t types[][2] = {{MOTEG_TYPE_VOID, MOTEG_TYPE_I32},
+                                {MOTEG_TYPE_VOID + 1, MOTEG_TYPE_I32},
+                                {MOTEG_TYPE_I32, MOTEG_TYPE_VOID + 1}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct mt_wire_value params[2] = {i32(types[i][0]), i32(types[i][1])};
+        run("SendsNoType", 2, params);
+        assert_error(15,
+                     "call of host function HostEcho has a value of no type, or too long a one");
+    }
+    assert_int_equal(n_host_calls, 0);
+}
+
 /* As records do: what is not UTF-8 becomes '?', and nothing is lost behind it. */
 static void test_an_errors_text_becomes_utf8(void **state)
 {
@@ -767,6 +798,21 @@ static void test_what_the_host_does_not_want_is_dropped(void **state)
     }
 }
 
+/* A long path keeps its end, from a whole character on. */
+static void test_a_long_path_is_not_cut_inside_a_character(void **state)
+{
+    (void)state;
+    char path[160];
+    for (int digits = 116; digits < 126; digits++) {
+        snprintf(path, sizeof(path), "\xE2\x82\xAC\xF0\x9F\x98\x80%0*d/x.c", digits, 0);
+        struct mt_wire_value file = str(path);
+        run("LogOf", 1, &file);
+        size_t len_bytes = strlen(latest_file);
+        assert_in_range(len_bytes, 125, 128);
+        assert_string_equal(latest_file, path + strlen(path) - len_bytes);
+    }
+}
+
 static void test_printed_text_is_gathered(void **state)
 {
     (void)state;
@@ -882,6 +928,7 @@ int main(void)
         cmocka_unit_test_setup(test_text_keeps_its_nuls, reset),
         cmocka_unit_test_setup(test_a_hosts_text_and_a_made_one_are_both_measured, reset),
         cmocka_unit_test_setup(test_a_host_functions_name_is_utf8, reset),
+        cmocka_unit_test_setup(test_a_host_call_of_no_type_is_told_from_one_without_room, reset),
         cmocka_unit_test_setup(test_an_errors_text_becomes_utf8, reset),
         cmocka_unit_test_setup(test_an_error_text_too_long_ends_with_a_whole_character, reset),
         cmocka_unit_test_setup(test_a_character_may_come_in_two_writes, reset),
@@ -896,6 +943,7 @@ int main(void)
         cmocka_unit_test_setup(test_many_records_come_in_order_and_none_is_lost, reset),
         cmocka_unit_test_setup(test_errors_are_logged_at_once, reset),
         cmocka_unit_test_setup(test_what_the_host_does_not_want_is_dropped, reset),
+        cmocka_unit_test_setup(test_a_long_path_is_not_cut_inside_a_character, reset),
         cmocka_unit_test_setup(test_printed_text_is_gathered, reset),
         cmocka_unit_test_setup(test_characters_are_not_cut_between_records, reset),
         cmocka_unit_test_setup(test_a_host_call_keeps_the_parameters, reset),

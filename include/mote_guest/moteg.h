@@ -172,8 +172,9 @@ moteg_value moteg_fallback(const moteg_call *call);
  * Units: n_args in values, 0 to 11.
  * Owner: name and args stay the caller's. Text and bytes in *result are call memory.
  * Errors: if the host's function fails, the running call ends on the host's side and this does not
- * return. A call that cannot be sent (no room, a name or text that is not UTF-8), or a result that
- * is not of type returns, is moteg_fail()ed with MOTEG_CODE_GUEST_ERROR.
+ * return. A call that cannot be sent (no room, a name or text that is not UTF-8, a type that cannot
+ * stand there), or a result that is not of type returns, is moteg_fail()ed with
+ * MOTEG_CODE_GUEST_ERROR.
  */
 void moteg_host_call(const char *name, moteg_type returns, const moteg_value *args, size_t n_args,
                      moteg_value *result);
