@@ -2,6 +2,7 @@
 /*
  * What MOTEG_FUNCTION() and MOTEG_HOST_FUNCTION() are made of. Include <mote_guest/moteg.h>: the
  * names in here are not for use, and may change.
+ * `__inline__`, since strict C90 has no `inline`.
  */
 #ifndef MOTE_GUEST_MACROS_H
 #define MOTE_GUEST_MACROS_H
@@ -36,11 +37,11 @@ extern "C" {
         MOTEG_JOIN(moteg_parameter_, WORD) = PARAMETER, \
         MOTEG_JOIN(moteg_return_, WORD) = RETURN \
     }; \
-    static inline C_TYPE MOTEG_JOIN(moteg_get_, WORD)(const moteg_value *value) \
+    static __inline__ C_TYPE MOTEG_JOIN(moteg_get_, WORD)(const moteg_value *value) \
     { \
         return value->as.MEMBER; \
     } \
-    static inline moteg_value MOTEG_JOIN(moteg_make_, WORD)(C_TYPE content) \
+    static __inline__ moteg_value MOTEG_JOIN(moteg_make_, WORD)(C_TYPE content) \
     { \
         moteg_value value; \
         value.type = TYPE; \
@@ -54,7 +55,7 @@ MOTEG_VALUE_TYPES(MOTEG_DECLARE_TYPE)
 
 typedef void moteg_c_void;
 enum { moteg_type_of_void = MOTEG_TYPE_VOID, moteg_return_void = 8 };
-static inline moteg_value moteg_make_void(void)
+static __inline__ moteg_value moteg_make_void(void)
 {
     moteg_value value;
     value.type = MOTEG_TYPE_VOID;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mote-cc from outside: its options, and guests that only it shows to be right."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -205,3 +206,24 @@ def test_without_a_file_there_is_no_guest(tmp_path, words):
 def test_the_compiler_answers_for_itself(tmp_path):
     done = mote_cc("-dumpmachine", cwd=tmp_path)
     assert (done.returncode, done.stdout[:7], done.stderr) == (0, "x86_64-", "")
+
+
+@pytest.mark.parametrize("name", ["no-such-compiler", "/no/such/compiler", "gcc -O1"])
+def test_a_compiler_that_is_not_there_is_named(sources, tmp_path, name):
+    environment = dict(os.environ, MOTE_CC=name)
+    assert_refused(
+        sources / "a.c", text=f"mote-cc: found no compiler {name}", cwd=tmp_path, env=environment)
+    assert list(tmp_path.iterdir()) == []
+
+
+STRICT_SOURCE = """#include <mote_guest/moteg.h>
+MOTEG_HOST_FUNCTION(i32, HostAdd, (i32, a), (i32, b));
+MOTEG_FUNCTION(i32, Answer, (i32, n)) { return n + 42; }
+"""
+
+
+@pytest.mark.parametrize("standard", ["c90", "c99", "c11", "c17", "c2x"])
+def test_strict_standards_of_c_will_do(tmp_path, standard):
+    (tmp_path / "strict.c").write_text(STRICT_SOURCE)
+    guest = made(tmp_path, f"-std={standard}", tmp_path / "strict.c")
+    assert call("Answer", "i32:1", guest=guest).out == b"43\n"
