@@ -5,6 +5,7 @@
  */
 #include "guest/libc/print.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define MANTISSA_BITS 52
@@ -264,6 +265,9 @@ static void general_parts(struct decimal *decimal, const struct mt_conversion *c
                           int precision, char letter, struct parts *parts)
 {
     int significant = precision == 0 ? 1 : precision;
+    /* Room for an exponent of -4; no double has so many digits. */
+    if (significant > INT_MAX - 4)
+        significant = INT_MAX - 4;
     decimal_round(decimal, significant);
     int exponent = decimal->n != 0 ? decimal->point - 1 : 0;
     drop_last_zeroes(decimal);

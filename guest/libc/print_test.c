@@ -265,6 +265,19 @@ static void test_a_width_or_precision_over_int_max_is_refused(void **state)
     assert_int_equal(guest_snprintf(NULL, 0, "%2147483647d|", 1), -1);
 }
 
+/* All that a double has, with no sum over INT_MAX on the way; glibc prints "0". */
+static void test_the_largest_precision_is_no_special_case(void **state)
+{
+    (void)state;
+    static const double values[] = {0.01, 0.00012, 12.5, 1e-300};
+    char all[1200], ours[1200];
+    for (size_t i = 0; i < N(values); i++) {
+        int n = guest_snprintf(all, sizeof(all), "%.1100g", values[i]);
+        assert_int_equal(guest_snprintf(ours, sizeof(ours), "%.*g", INT_MAX, values[i]), n);
+        assert_string_equal(ours, all);
+    }
+}
+
 /* docs/guests.md names them. */
 static void test_what_is_not_supported_is_refused(void **state)
 {
@@ -317,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_output_is_cut_but_counted),
         cmocka_unit_test(test_bad_formats_and_results_too_long_are_refused),
         cmocka_unit_test(test_a_width_or_precision_over_int_max_is_refused),
+        cmocka_unit_test(test_the_largest_precision_is_no_special_case),
         cmocka_unit_test(test_what_is_not_supported_is_refused),
         cmocka_unit_test(test_a_write_of_nothing_has_written_nothing),
         cmocka_unit_test(test_printing_reaches_the_output),
