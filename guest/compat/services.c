@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of Hyperlight 0.1's C API a guest may use beside mote's SDK: it brings no entry points. */
+#include "guest/libc/standard_output.h"
 #include <mote_guest/hyperlight/hyperlight_guest.h>
 #include <mote_guest/hyperlight/printf.h>
 #include <mote_guest/moteg.h>
@@ -83,7 +84,7 @@ void _putchar(char c)
     if (c == '\0')
         moteg_flush();
     else
-        putchar(c);
+        mt_standard_output(&c, 1);
 }
 
 struct taker {

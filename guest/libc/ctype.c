@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Classes of characters in the "C" locale: ASCII, and nothing above it. */
+#include "guest/libc/own.h"
+
 #include <ctype.h>
 
 static int is_between(int c, int first, int last)
@@ -37,7 +39,7 @@ int isxdigit(int c)
     return isdigit(c) || is_between(c, 'a', 'f') || is_between(c, 'A', 'F');
 }
 
-int isblank(int c)
+MT_MAY_BE_THE_GUESTS int isblank(int c)
 {
     return c == ' ' || c == '\t';
 }
@@ -47,7 +49,7 @@ int isspace(int c)
     return c == ' ' || is_between(c, '\t', '\r');
 }
 
-int iscntrl(int c)
+MT_MAY_BE_THE_GUESTS int iscntrl(int c)
 {
     return is_between(c, 0, 0x1F) || c == 0x7F;
 }
@@ -62,7 +64,7 @@ int isgraph(int c)
     return is_between(c, 0x21, 0x7E);
 }
 
-int ispunct(int c)
+MT_MAY_BE_THE_GUESTS int ispunct(int c)
 {
     return isgraph(c) && !isalnum(c);
 }

@@ -3,6 +3,8 @@
  * strtod() and strtof(), correctly rounded. The decimal is an exact fraction of two integers, which
  * is divided bit by bit until 64 bits are known; what is left tells whether more would follow.
  */
+#include "guest/libc/own.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -383,7 +385,7 @@ long double strtold(const char *text, char **end)
     return strtod(text, end);
 }
 
-double atof(const char *text)
+MT_MAY_BE_THE_GUESTS double atof(const char *text)
 {
     return strtod(text, NULL);
 }

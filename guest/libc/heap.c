@@ -9,6 +9,7 @@
  * every power of two has SUB_BINS bins.
  */
 #include "guest/libc/heap.h"
+#include "guest/libc/own.h"
 
 #include <errno.h>
 #include <mote_guest/moteg.h>
@@ -349,7 +350,7 @@ void *realloc(void *old, size_t n)
     return made;
 }
 
-void *reallocarray(void *old, size_t count, size_t n)
+MT_MAY_BE_THE_GUESTS void *reallocarray(void *old, size_t count, size_t n)
 {
     size_t total;
     if (__builtin_mul_overflow(count, n, &total)) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strtol() and its family. */
+#include "guest/libc/own.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -112,17 +114,17 @@ int atoi(const char *text)
     return (int)strtol(text, NULL, 10);
 }
 
-long atol(const char *text)
+MT_MAY_BE_THE_GUESTS long atol(const char *text)
 {
     return strtol(text, NULL, 10);
 }
 
-long long atoll(const char *text)
+MT_MAY_BE_THE_GUESTS long long atoll(const char *text)
 {
     return strtoll(text, NULL, 10);
 }
 
-intmax_t imaxabs(intmax_t value)
+MT_MAY_BE_THE_GUESTS intmax_t imaxabs(intmax_t value)
 {
     return value < 0 ? -value : value;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* <math.h>: signs, remainders and powers of two, which the x87 unit makes exactly. */
+#include "guest/libc/own.h"
+
 #include <math.h>
 
 double fabs(double value)
@@ -7,7 +9,7 @@ double fabs(double value)
     return __builtin_fabs(value);
 }
 
-float fabsf(float value)
+MT_MAY_BE_THE_GUESTS float fabsf(float value)
 {
     return __builtin_fabsf(value);
 }
@@ -22,7 +24,7 @@ double copysign(double magnitude, double sign)
     return __builtin_copysign(magnitude, sign);
 }
 
-float copysignf(float magnitude, float sign)
+MT_MAY_BE_THE_GUESTS float copysignf(float magnitude, float sign)
 {
     return __builtin_copysignf(magnitude, sign);
 }
@@ -51,7 +53,7 @@ double fmod(double a, double b)
     return (double)fmodl(a, b);
 }
 
-float fmodf(float a, float b)
+MT_MAY_BE_THE_GUESTS float fmodf(float a, float b)
 {
     return (float)fmodl(a, b);
 }
@@ -64,17 +66,17 @@ long double scalbnl(long double value, int exponent)
 }
 
 /* Exact in the wider exponent range of the x87 unit: it is rounded once, on the way back. */
-double scalbn(double value, int exponent)
+MT_MAY_BE_THE_GUESTS double scalbn(double value, int exponent)
 {
     return (double)scalbnl(value, exponent);
 }
 
-float scalbnf(float value, int exponent)
+MT_MAY_BE_THE_GUESTS float scalbnf(float value, int exponent)
 {
     return (float)scalbnl(value, exponent);
 }
 
-double ldexp(double value, int exponent)
+MT_MAY_BE_THE_GUESTS double ldexp(double value, int exponent)
 {
-    return scalbn(value, exponent);
+    return (double)scalbnl(value, exponent);
 }

@@ -5,6 +5,7 @@
  * manual, "enhanced REP MOVSB and STOSB").
  */
 #include "guest/libc/block.h"
+#include "guest/libc/own.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,7 +105,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
     return to;
 }
 
-void *mempcpy(void *to, const void *from, size_t n)
+MT_MAY_BE_THE_GUESTS void *mempcpy(void *to, const void *from, size_t n)
 {
     return (uint8_t *)memcpy(to, from, n) + n;
 }
@@ -210,7 +211,7 @@ __attribute__((no_sanitize("address"))) void *memchr(const void *data, int byte,
     return at < n ? (void *)(uintptr_t)(bytes + at) : NULL;
 }
 
-void *memrchr(const void *data, int byte, size_t n)
+MT_MAY_BE_THE_GUESTS void *memrchr(const void *data, int byte, size_t n)
 {
     const uint8_t *bytes = data;
     while (n != 0) {
@@ -221,7 +222,7 @@ void *memrchr(const void *data, int byte, size_t n)
     return NULL;
 }
 
-void *memmem(const void *data, size_t n, const void *part, size_t n_part)
+MT_MAY_BE_THE_GUESTS void *memmem(const void *data, size_t n, const void *part, size_t n_part)
 {
     const uint8_t *at = data;
     if (n_part == 0)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ends of the program, small arithmetic, random numbers. */
+#include "guest/libc/own.h"
+
 #include <assert.h>
 #include <mote_guest/moteg.h>
 #include <stdlib.h>
@@ -38,32 +40,32 @@ void __assert_fail(const char *condition, const char *file, unsigned line, const
                 condition);
 }
 
-int abs(int value)
+MT_MAY_BE_THE_GUESTS int abs(int value)
 {
     return value < 0 ? -value : value;
 }
 
-long labs(long value)
+MT_MAY_BE_THE_GUESTS long labs(long value)
 {
     return value < 0 ? -value : value;
 }
 
-long long llabs(long long value)
+MT_MAY_BE_THE_GUESTS long long llabs(long long value)
 {
     return value < 0 ? -value : value;
 }
 
-div_t div(int a, int b)
+MT_MAY_BE_THE_GUESTS div_t div(int a, int b)
 {
     return (div_t){a / b, a % b};
 }
 
-ldiv_t ldiv(long a, long b)
+MT_MAY_BE_THE_GUESTS ldiv_t ldiv(long a, long b)
 {
     return (ldiv_t){a / b, a % b};
 }
 
-lldiv_t lldiv(long long a, long long b)
+MT_MAY_BE_THE_GUESTS lldiv_t lldiv(long long a, long long b)
 {
     return (lldiv_t){a / b, a % b};
 }
@@ -90,7 +92,7 @@ int rand(void)
     return (int)(next_random(&random_state) & RAND_MAX);
 }
 
-int rand_r(unsigned *seed)
+MT_MAY_BE_THE_GUESTS int rand_r(unsigned *seed)
 {
     unsigned long long state = *seed;
     int value = (int)(next_random(&state) & RAND_MAX);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of strings from malloc(). */
+#include "guest/libc/own.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-char *strndup(const char *text, size_t n)
+MT_MAY_BE_THE_GUESTS char *strndup(const char *text, size_t n)
 {
     size_t len = strnlen(text, n);
     char *copy = malloc(len + 1);
@@ -15,7 +17,7 @@ char *strndup(const char *text, size_t n)
     return copy;
 }
 
-char *strdup(const char *text)
+MT_MAY_BE_THE_GUESTS char *strdup(const char *text)
 {
     return strndup(text, SIZE_MAX);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions on NUL-terminated strings. */
 #include "guest/libc/block.h"
+#include "guest/libc/own.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -29,7 +30,7 @@ __attribute__((no_sanitize("address"))) size_t strlen(const char *text)
     return (size_t)(block - text) + (size_t)__builtin_ctz(found);
 }
 
-size_t strnlen(const char *text, size_t n)
+MT_MAY_BE_THE_GUESTS size_t strnlen(const char *text, size_t n)
 {
     const char *end = memchr(text, '\0', n);
     return end != NULL ? (size_t)(end - text) : n;
@@ -53,7 +54,7 @@ int strncmp(const char *a, const char *b, size_t n)
     return 0;
 }
 
-int strcoll(const char *a, const char *b)
+MT_MAY_BE_THE_GUESTS int strcoll(const char *a, const char *b)
 {
     return strcmp(a, b);
 }
@@ -68,7 +69,7 @@ int strncasecmp(const char *a, const char *b, size_t n)
     return 0;
 }
 
-int strcasecmp(const char *a, const char *b)
+MT_MAY_BE_THE_GUESTS int strcasecmp(const char *a, const char *b)
 {
     return strncasecmp(a, b, SIZE_MAX);
 }
@@ -86,7 +87,7 @@ char *strchr(const char *text, int c)
     return *found == (char)c ? writable(found) : NULL;
 }
 
-char *strrchr(const char *text, int c)
+MT_MAY_BE_THE_GUESTS char *strrchr(const char *text, int c)
 {
     return memrchr(text, c, strlen(text) + 1);
 }
@@ -112,22 +113,22 @@ size_t strcspn(const char *text, const char *set)
     return n;
 }
 
-char *strpbrk(const char *text, const char *set)
+MT_MAY_BE_THE_GUESTS char *strpbrk(const char *text, const char *set)
 {
     text += strcspn(text, set);
     return *text != '\0' ? writable(text) : NULL;
 }
 
-char *stpcpy(char *to, const char *from)
+MT_MAY_BE_THE_GUESTS char *stpcpy(char *to, const char *from)
 {
     size_t n = strlen(from);
     memcpy(to, from, n + 1);
     return to + n;
 }
 
-char *strcpy(char *to, const char *from)
+MT_MAY_BE_THE_GUESTS char *strcpy(char *to, const char *from)
 {
-    stpcpy(to, from);
+    memcpy(to, from, strlen(from) + 1);
     return to;
 }
 
@@ -144,9 +145,9 @@ char *stpncpy(char *to, const char *from, size_t n)
     return strncpy(to, from, n) + strnlen(from, n);
 }
 
-char *strcat(char *to, const char *from)
+MT_MAY_BE_THE_GUESTS char *strcat(char *to, const char *from)
 {
-    stpcpy(to + strlen(to), from);
+    memcpy(to + strlen(to), from, strlen(from) + 1);
     return to;
 }
 
@@ -159,7 +160,7 @@ char *strncat(char *to, const char *from, size_t n)
     return to;
 }
 
-char *strtok_r(char *text, const char *separators, char **rest)
+MT_MAY_BE_THE_GUESTS char *strtok_r(char *text, const char *separators, char **rest)
 {
     char *token = text != NULL ? text : *rest;
     token += strspn(token, separators);
@@ -169,14 +170,14 @@ char *strtok_r(char *text, const char *separators, char **rest)
     return end != token ? token : NULL;
 }
 
-char *strtok(char *text, const char *separators)
+MT_MAY_BE_THE_GUESTS char *strtok(char *text, const char *separators)
 {
     static char nothing[1];
     static char *rest = nothing; /* before the first text there is no token */
     return strtok_r(text, separators, &rest);
 }
 
-char *strerror(int number)
+MT_MAY_BE_THE_GUESTS char *strerror(int number)
 {
     static const struct {
         int number;

@@ -227,3 +227,51 @@ def test_strict_standards_of_c_will_do(tmp_path, standard):
     (tmp_path / "strict.c").write_text(STRICT_SOURCE)
     guest = made(tmp_path, f"-std={standard}", tmp_path / "strict.c")
     assert call("Answer", "i32:1", guest=guest).out == b"43\n"
+
+
+# ---- Functions that guests bring along ----
+
+# Hyperlight 0.1's C library lacks these, so that its guests had to have their own, made of what there is.
+OWN_SOURCE = """#include "hyperlight_guest.h"
+#include "printf.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+static int n;
+char *strcpy(char *to, const char *from) { n++; memcpy(to, from, strlen(from) + 1); return to; }
+char *stpcpy(char *to, const char *from) { n++; return strcpy(to, from) + strlen(from); }
+char *strcat(char *to, const char *from) { n++; strcpy(to + strlen(to), from); return to; }
+char *strdup(const char *text) { n++; return strcpy(hlmalloc(strlen(text) + 1), text); }
+char *strrchr(const char *text, int c) { n++; (void)c; return (char *)text; }
+size_t strnlen(const char *text, size_t most) { n++; return strlen(text) < most ? strlen(text) : most; }
+int strcasecmp(const char *a, const char *b) { n++; return strncasecmp(a, b, strlen(a) + 1); }
+int ispunct(int c) { n++; return isgraph(c) && !isalnum(c); }
+int abs(int value) { n++; return value < 0 ? -value : value; }
+long atol(const char *text) { n++; return strtol(text, NULL, 10); }
+double scalbn(double value, int exponent) { n++; return ldexp(value, exponent); }
+int putchar(int c) { n++; _putchar((char)c); return c; }
+int puts(const char *text) { n++; return printf("%s\\n", text); }
+static int use(const char *text)
+{
+    char to[20] = "";
+    n = 0;
+    strcat(stpcpy(to, text), strdup(text));
+    strrchr(to, 'a'), strnlen(to, 3), strcasecmp(to, to), ispunct('!'), abs(-1), atol("3");
+    volatile double two = fmod(scalbn(1, 3), 3);
+    putchar('0' + (int)two), puts(to), srand(1), toupper('a');
+    return n;
+}
+HYPERLIGHT_WRAP_FUNCTION(use, Int, 1, String)
+void hyperlight_main(void) { HYPERLIGHT_REGISTER_FUNCTION("Use", use); }
+"""
+
+
+@pytest.mark.parametrize("words", [["-O0"], ["-O2"], ["-O2", "-flto"]])
+def test_a_guest_may_bring_what_hyperlights_library_lacks(tmp_path, words):
+    (tmp_path / "own.c").write_text(OWN_SOURCE)
+    guest = tmp_path / "guest.elf"
+    done = mote_cc("-w", "-fno-builtin", *words, tmp_path / "own.c", "-o", guest)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = call("Use", "str:ab", "--returns", "i32", guest=guest)
+    assert (done.status, done.err, done.out) == (0, b"2abab\n", b"15\n")
