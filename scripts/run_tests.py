@@ -62,7 +62,7 @@ WITHOUT_HARDWARE = "without kvm: "
 LANES_OF_DRIVERS = ["", "asan"]
 # What a sanitizer of threads can say nothing about: one thread runs it, and what it tries of threads
 # others try too. It would take as long again as all the rest.
-ONE_THREAD = ["image_*", "guest_*", "wire_*", "prove_*", "*_rust_test", "api_rust01_test", "bench_*",
+ONE_THREAD = ["image_*", "guest_*", "wire_*", "*_rust_test", "api_rust01_test", "bench_*",
               "hostile_images_test", "hostile_leaks_test", "hostile_model_test",
               "hostile_oddities_test", "inject_test",
               "record_sandbox_c_test"]  # fmt: skip
@@ -376,6 +376,9 @@ def main():
     work = [job for folder in arguments.programs for job in find_programs(folder, has_hardware)]
     work += [job for folder in arguments.suites for job in find_suites(folder)]
     if arguments.names:
+        absent = [name for name in arguments.names if not any(name in job[2] for job in work)]
+        if absent:
+            sys.exit(f"run_tests: nothing has {' or '.join(absent)} in its name")
         work = [job for job in work if any(name in job[2] for name in arguments.names)]
     if not work:
         sys.exit("run_tests: nothing to run")

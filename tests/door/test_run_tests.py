@@ -5,12 +5,17 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
 RUNNER = SOURCE / "scripts" / "run_tests.py"
+sys.path.insert(0, str(SOURCE / "scripts"))
+import mutants  # noqa: E402
+import run_hardware  # noqa: E402
+import run_tests  # noqa: E402
 
 PROGRAM = """
 #include <setjmp.h>
@@ -252,6 +257,23 @@ def test_names_choose(tmp_path, compile_program):
     done = run("--programs", tmp_path / "programs", "--", "goo")
     assert totals(done) == (1, 0, 0)
     assert run("--programs", tmp_path / "programs", "--", "nothing").returncode != 0
+    done = run("--programs", tmp_path / "programs", "--", "goo", "nothing")
+    assert done.returncode != 0
+    assert "nothing has nothing in its name" in done.stderr
+
+
+def programs_of_the_build():
+    folder = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build")) / "tests"
+    return [path.name for path in folder.iterdir() if path.is_file()]
+
+
+def test_each_pattern_for_programs_has_one():
+    """A program that was renamed would run on one driver less, or in a lane less."""
+    patterns = run_tests.EVERY_DRIVER + run_tests.ON_ITS_OWN + run_tests.ONE_THREAD
+    patterns += [name for _, _, _, names in run_tests.CONFINED for name in names]
+    patterns += run_hardware.SUITE + mutants.EVERY_FILE + sum(mutants.FILES.values(), [])
+    programs = programs_of_the_build()
+    assert [p for p in patterns if not any(fnmatch(name, p) for name in programs)] == []
 
 
 def test_missing_folder_is_an_error(tmp_path):

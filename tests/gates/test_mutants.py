@@ -156,6 +156,7 @@ def test_the_files_of_the_library_are_found():
     files = mutants.library_files([])
     assert {"host/image/elf.c", "wire/verify.c", "host/memory/buffers.c"} <= set(files)
     assert not [name for name in files if name.endswith(mutants.NOT_IN_LIBRARY)]
+    assert [p for p in mutants.FILES if not list(mutants.tree.ROOT.glob(p))] == []
     with pytest.raises(SystemExit):
         mutants.library_files(["host/none.c"])
 
