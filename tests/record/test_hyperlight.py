@@ -100,6 +100,15 @@ def test_whether_a_test_ran(results, found):
     assert problems == ([f"docs/hyperlight.md: a/x_test.c::test_x: {found}"] if found else [])
 
 
+@pytest.mark.parametrize(
+    "results, is_found",
+    [("one_test\ttest_x\tskipped\n", False), ("one_test\ttest_y\tpassed\n", True), ("", True)],
+)
+def test_a_test_of_another_page_that_did_not_run_is_found(results, is_found):
+    problems = check_hyperlight.check_others_ran("a.md", "`a/x_test.c::test_x`", NINJA, results)
+    assert problems == (["a.md: a/x_test.c::test_x: did not run"] if is_found else [])
+
+
 def test_whether_a_python_test_ran():
     text = "| X1 | a | b | `tests/cli/test_a.py::test_x` |\n"
     results = "tests/cli\ttests.cli.test_a.test_x[2]\tpassed\n"
