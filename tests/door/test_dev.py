@@ -19,6 +19,8 @@ printf installed
 RECORD = """#!/bin/sh
 printf '%s\\n' "$0 $*" >>"$RECORD"
 """
+# What is to fail is what has the word FAILS.
+FAIL = 'case " $* " in *" ${FAILS:-none} "*) exit 1 ;; esac\n'
 
 
 @pytest.fixture
@@ -36,15 +38,15 @@ def dev(tmp_path):
         path.write_text(text)
         path.chmod(0o755)
 
-    def run(*arguments, user=0, missing="", sudo_works=False, cargo=99):
+    def run(*arguments, user=0, missing="", sudo_works=False, cargo=99, fails=""):
         fake("cargo", f"#!/bin/sh\necho cargo 1.{cargo}.0\n")
-        fake("cmake", RECORD)
+        fake("cmake", RECORD + FAIL)
         fake("ninja", RECORD)
         fake("dpkg-query", DPKG_QUERY)
         fake("apt-get", RECORD)
         fake("id", f"#!/bin/sh\necho {user}\n")
         fake("sudo", RECORD + ("exec true\n" if sudo_works else "exit 1\n"))
-        environment = dict(os.environ, MISSING=missing, RECORD=str(record))
+        environment = dict(os.environ, MISSING=missing, RECORD=str(record), FAILS=fails)
         environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
         done = subprocess.run(
             [tree / "dev", *arguments],
@@ -109,6 +111,19 @@ def test_cargo_that_came_from_elsewhere_will_do(dev):
     done, commands = dev("test", "--quick", user=1000, missing="cargo-web", cargo=79)
     assert done.returncode == 0
     assert [command for command in commands if command.endswith("--target rust_guests")]
+
+
+def test_rust_guests_of_an_earlier_build_do_not_stay(dev, tmp_path):
+    """Tests would pass with them whatever the sources are now."""
+    guest = tmp_path / "tree/build/guests/rust01_simple.elf"
+    guest.parent.mkdir(parents=True)
+    guest.touch()
+    dev("test", "--quick")
+    assert guest.exists()
+    done, _ = dev("test", "--quick", fails="rust_guests")
+    assert done.returncode == 0
+    assert "there are no Rust guests: their tests will be skipped" in done.stdout
+    assert not guest.exists()
 
 
 def test_root_installs_what_rust_needs(dev):
