@@ -131,6 +131,18 @@ def test_root_installs_what_rust_needs(dev):
     assert [command for command in commands if command.endswith(" cargo-web")]
 
 
+def test_packages_that_came_since_are_looked_for(dev, tmp_path):
+    """Whoever installed them: a compiler that was missing would be so for ever."""
+    plan = tmp_path / "tree/build/build.ninja"
+    plan.parent.mkdir()
+    plan.touch()
+    _, commands = dev("build")
+    assert "cmake --preset release" not in commands
+    os.utime(plan, (0, 0))
+    _, commands = dev("build")
+    assert "cmake --preset release" in commands
+
+
 def test_setup_for_ci_needs_more(dev):
     assert dev("setup", missing="debootstrap")[1] == []
     assert dev("setup", "ci", missing="debootstrap")[1] != []
