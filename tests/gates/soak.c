@@ -456,5 +456,5 @@ int main(int argc, char **argv)
             (settings.failures > 0) + (settings.cancels > 0);
     mote_image_unref(settings.image);
     printf("%d passed, %d failed, 0 skipped\n", n - failed, failed);
-    return failed > 0 ? 1 : 0;
+    return failed > 0 || n == 0 ? 1 : 0;
 }

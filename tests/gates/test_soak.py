@@ -73,10 +73,14 @@ def test_failures_that_are_restored_leave_nothing_behind(driver):
     assert done.stdout.endswith("1 passed, 0 failed, 0 skipped\n")
 
 
-def lateness(driver, *arguments):
+def test_no_part_at_all_fails(driver):
+    done = soak("--driver", driver, *NONE)
+    assert (done.returncode, done.stdout) == (1, "0 passed, 0 failed, 0 skipped\n")
+
+
+def lateness(driver, *arguments, guest=BUILD / "guests/hostile.elf"):
     return subprocess.run(
-        [*started("lateness", "--driver", driver, "--times", "3", *arguments),
-         BUILD / "guests/hostile.elf"],
+        [*started("lateness", "--driver", driver, "--times", "3", *arguments), guest],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -93,6 +97,26 @@ def test_lateness_is_noticed(driver):
     done = lateness(driver, "--most-us", "0")
     assert done.returncode == 1
     assert done.stdout.count("LATE") >= 20
+
+
+FAULTS = """#include <mote_guest/moteg.h>
+MOTEG_FUNCTION(void, Loop, (u32, kind)) { (void)kind; __builtin_trap(); }
+MOTEG_FUNCTION(void, HostCallForever) { __builtin_trap(); }
+MOTEG_FUNCTION(void, LogForever) { __builtin_trap(); }
+MOTEG_FUNCTION(void, PrintForever) { __builtin_trap(); }
+MOTEG_FUNCTION(void, LoopForever) { __builtin_trap(); }
+"""
+
+
+def test_loops_that_are_none_are_noticed(driver, tmp_path):
+    """Interrupts and split locks alone may end at once."""
+    (tmp_path / "guest.c").write_text(FAULTS)
+    command = [BUILD / "bin/mote-cc", tmp_path / "guest.c", "-o", tmp_path / "guest.elf"]
+    subprocess.run(command, check=True)
+    done = lateness(driver, guest=tmp_path / "guest.elf")
+    assert done.returncode == 1
+    assert done.stdout.count("NO LOOP") == 18
+    assert done.stdout.endswith("\n4 passed, 18 failed, 0 skipped\n")
 
 
 PARTS = [
