@@ -143,6 +143,20 @@ def test_packages_that_came_since_are_looked_for(dev, tmp_path):
     assert "cmake --preset release" in commands
 
 
+@pytest.mark.parametrize("way", ["link", "CDPATH"])
+def test_it_works_on_the_tree_that_it_is_in(dev, tmp_path, way):
+    dev("help")
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "tree").mkdir(parents=True)
+    (elsewhere / "dev").symlink_to("../tree/dev")
+    (tmp_path / "tree/build").mkdir()
+    environment = dict(os.environ, CDPATH=str(elsewhere))
+    command = ["bash", "elsewhere/dev" if way == "link" else "tree/dev", "clean"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert not (tmp_path / "tree/build").exists()
+
+
 def test_setup_for_ci_needs_more(dev):
     assert dev("setup", missing="debootstrap")[1] == []
     assert dev("setup", "ci", missing="debootstrap")[1] != []
