@@ -13,6 +13,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2]
 RUNNER = SOURCE / "scripts" / "run_tests.py"
 sys.path.insert(0, str(SOURCE / "scripts"))
+import check_hyperlight  # noqa: E402
 import mutants  # noqa: E402
 import run_hardware  # noqa: E402
 import run_tests  # noqa: E402
@@ -262,9 +263,11 @@ def test_names_choose(tmp_path, compile_program):
     assert "nothing has nothing in its name" in done.stderr
 
 
+BUILD = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build"))
+
+
 def programs_of_the_build():
-    folder = Path(os.environ.get("MOTE_BUILD_DIR", SOURCE / "build")) / "tests"
-    return [path.name for path in folder.iterdir() if path.is_file()]
+    return [path.name for path in (BUILD / "tests").iterdir() if path.is_file()]
 
 
 def test_each_pattern_for_programs_has_one():
@@ -274,6 +277,14 @@ def test_each_pattern_for_programs_has_one():
     patterns += run_hardware.SUITE + mutants.EVERY_FILE + sum(mutants.FILES.values(), [])
     programs = programs_of_the_build()
     assert [p for p in patterns if not any(fnmatch(name, p) for name in programs)] == []
+
+
+def test_all_on_the_script_driver_run_under_valgrind():
+    linked = check_hyperlight.programs_of_sources((BUILD / "build.ninja").read_text())
+    programs = linked["host/driver/script/script.c"]
+    assert len(programs) > 10
+    words = re.search(r" --valgrind -- (.*)", (SOURCE / "dev").read_text())[1].split()
+    assert [name for name in programs if not any(word in name for word in words)] == []
 
 
 def test_missing_folder_is_an_error(tmp_path):
