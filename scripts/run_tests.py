@@ -161,6 +161,8 @@ def run_program(path, limit_s, name, driver=None, under=()):
     """Runs one cmocka program. A crash, a hang or a missing case is one failure more."""
     result = Result(name)
     environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    # A caller's would make of the run on kvm another one on that driver.
+    environment.pop("MOTE_TEST_DRIVER", None)
     if driver:
         environment["MOTE_TEST_DRIVER"] = driver
     environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")

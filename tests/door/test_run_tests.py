@@ -176,6 +176,15 @@ def test_without_hardware_programs_run_on_another_driver(tmp_path, compile_progr
     assert totals(done)[1] == 1
 
 
+def test_a_driver_that_the_caller_wants_is_not_that_of_every_run(tmp_path, compile_program):
+    compile_program("driver_contract_test", "SECOND=cmocka_unit_test(test_on_process)")
+    (tmp_path / "programs/support").mkdir()
+    (tmp_path / "programs/support/without_listener").symlink_to("/usr/bin/env")
+    done = run("--programs", tmp_path / "programs", MOTE_TEST_DRIVER="process")
+    assert totals(done)[1] == 1
+    assert re.search(r"^ok +futex:driver_contract_test ", done.stdout, re.MULTILINE)
+
+
 def test_skip_that_no_list_allows_fails_the_run(tmp_path, compile_program):
     compile_program("skipping", "SECOND=cmocka_unit_test(test_skips)")
     allowed = tmp_path / "allowed"
