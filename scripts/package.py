@@ -115,7 +115,8 @@ def lint(folder):
         "initial-upload-closes-no-bugs",
     ]
     done = subprocess.run([*command, changes], capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr).splitlines()
+    said = (done.stdout + done.stderr).splitlines()
+    return said or ([f"lintian ended with status {done.returncode}"] if done.returncode else [])
 
 
 def differences(packages, others):
