@@ -166,6 +166,26 @@ static void test_kicks_at_any_moment_change_no_register(void **state)
     assert_port(&exit, MT_PORT_DONE, 0x10);
 }
 
+/* Whatever moment the alarm comes at, an exception that was on its way is not the next guest's. */
+static void test_an_exception_that_was_interrupted_does_not_meet_the_next_guest(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    /* xor %esp, %esp; push %rax */
+    const uint8_t faults[] = {0x31, 0xE4, 0x50};
+    const uint8_t goes_on[] = {MOV(0xB8, 0x42), DONE};
+    load_two(f, faults, sizeof(faults), goes_on, sizeof(goes_on));
+    for (uint64_t i = 0; i < 12000; i++) {
+        mote_error err = {0};
+        enter(f, 0);
+        begin(f, i * 67 % 150000);
+        (void)run_once(f);
+        assert_int_equal(driver->quiesce(f->machine, &err), MOTE_OK);
+        struct mt_exit exit = run_from(f, SECOND, LIMIT_NS);
+        assert_port(&exit, MT_PORT_DONE, 0x42);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +195,7 @@ int main(void)
         TEST(test_a_kick_before_a_run_interrupts_it),
         TEST(test_kicks_at_any_moment_lose_no_exit),
         TEST(test_kicks_at_any_moment_change_no_register),
+        TEST(test_an_exception_that_was_interrupted_does_not_meet_the_next_guest),
     };
     return run_on_every_driver(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -95,11 +95,22 @@ mote_status mt_kvm_set_up_vcpu(struct mt_machine *machine, uint8_t task_type, mo
     return status;
 }
 
+/* A signal may have ended the last run while an exception was on its way to the guest: KVM would
+ * go on to deliver it, whatever the registers are by then. Behind a port exit there is none. */
+static uint64_t call_off_events(struct kvm_run *run)
+{
+    if (run->exit_reason == KVM_EXIT_IO)
+        return 0;
+    memset(&run->s.regs.events, 0, sizeof(run->s.regs.events));
+    return KVM_SYNC_X86_EVENTS;
+}
+
 void mt_kvm_set_registers(struct mt_machine *machine, const struct kvm_regs *registers)
 {
     machine->run->s.regs.regs = *registers;
     machine->run->s.regs.sregs = machine->ring3;
-    machine->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    machine->run->kvm_dirty_regs =
+        KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | call_off_events(machine->run);
     machine->is_in_monitor = false;
     machine->is_loaded = false;
 }
