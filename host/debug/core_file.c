@@ -8,6 +8,7 @@
 #include <mote/image.h>
 #include <string.h>
 #include <sys/procfs.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -213,6 +214,17 @@ static uint64_t fill_headers(const struct mt_core *core, uint64_t notes_bytes, E
     return at;
 }
 
+/* To pass the limit is an error, and no SIGXFSZ to our process: guests choose when they fault. */
+static mote_status set_size(int fd, uint64_t len_bytes, mote_error *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && len_bytes > limit.rlim_cur)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, EFBIG, "ftruncate of a core file");
+    if (ftruncate(fd, (off_t)len_bytes) != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "ftruncate of a core file");
+    return MOTE_OK;
+}
+
 mote_status mt_core_write(int fd, const struct mt_core *core, mote_error *err)
 {
     Elf64_Ehdr header;
@@ -223,9 +235,9 @@ mote_status mt_core_write(int fd, const struct mt_core *core, mote_error *err)
                        core->n_memory, MT_MAX_CORE_MEMORY);
     fill_notes(&notes, core);
     uint64_t end = fill_headers(core, notes.len_bytes, &header, segments);
-    if (ftruncate(fd, (off_t)end) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "ftruncate of a core file");
-    mote_status status = write_at(fd, &header, sizeof(header), 0, err);
+    mote_status status = set_size(fd, end, err);
+    if (status == MOTE_OK)
+        status = write_at(fd, &header, sizeof(header), 0, err);
     if (status == MOTE_OK)
         status =
             write_at(fd, segments, (core->n_memory + 1) * sizeof(segments[0]), sizeof(header), err);
