@@ -22,6 +22,10 @@ extern "C" {
  * and one may be pending there, until that thread ends or destroys a sandbox that it ran: to
  * unblock it before may end the program. Other drivers do not use it.
  *
+ * A signal that was blocked when a thread began to run a sandbox of driver kvm, and that the thread
+ * unblocks later, does not interrupt its guest: the handler waits for the call's end, even one that
+ * would cancel the call. Unblock such signals first, or let another thread cancel.
+ *
  * A thread that is cancelled (pthread_cancel()) in a call leaves the sandbox in use for good.
  *
  * After fork() a sandbox stays with the parent. In the child it can only be destroyed; everything
