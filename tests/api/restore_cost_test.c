@@ -2,6 +2,8 @@
 /* What restores cost: large heaps, system calls, counts, and that nothing grows. */
 #include "tests/api/keeper.h"
 
+#include <stdlib.h>
+
 /* ---- Large heaps ---- */
 
 static uint64_t kept_sum(mote_sandbox *sandbox, uint64_t len_bytes)
@@ -108,6 +110,44 @@ static void test_a_call_that_resets_makes_two_system_calls_on_kvm(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+#define N_TIMED 101u
+
+static int compare_times(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* The median of restores after a call that does next to nothing. */
+static uint64_t restore_us(uint64_t heap_bytes, uint64_t stack_bytes)
+{
+    uint64_t times_us[N_TIMED];
+    mote_config config = MOTE_CONFIG_INIT;
+    config.heap_bytes = heap_bytes;
+    config.stack_bytes = stack_bytes;
+    mote_sandbox *sandbox = open_keeper(&config);
+    for (size_t i = 0; i < N_TIMED; i++) {
+        (void)keeper_counter(sandbox);
+        uint64_t started_us = now_us();
+        assert_ok(mote_sandbox_restore(sandbox, NULL, &last_error));
+        times_us[i] = now_us() - started_us;
+    }
+    mote_sandbox_destroy(sandbox);
+    qsort(times_us, N_TIMED, sizeof(times_us[0]), compare_times);
+    return times_us[N_TIMED / 2];
+}
+
+/* Stacks are told by the page, however large they are. */
+static void test_a_large_stack_that_is_not_used_costs_a_restore_nothing(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const uint64_t heap_bytes = 8 << 20;
+    uint64_t small_us = restore_us(heap_bytes, 64 << 10);
+    assert_true(restore_us(heap_bytes, 512 << 20) <= 10 * small_us + 30);
+}
+
 static uint64_t restored_pages(const mote_sandbox *sandbox)
 {
     mote_sandbox_stats stats = {.struct_size = sizeof(stats)};
@@ -183,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_a_large_heap_is_restored),
         cmocka_unit_test(test_a_heap_of_a_gibibyte_needs_a_raised_cap),
         cmocka_unit_test(test_a_call_that_resets_makes_two_system_calls_on_kvm),
+        cmocka_unit_test(test_a_large_stack_that_is_not_used_costs_a_restore_nothing),
         cmocka_unit_test(test_a_large_heap_once_used_costs_no_later_restore),
         cmocka_unit_test(test_snapshots_and_restores_are_counted),
         cmocka_unit_test(test_resets_leave_descriptors_and_mappings_where_they_were),

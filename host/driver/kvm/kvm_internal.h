@@ -106,6 +106,10 @@ mote_status mt_kvm_fill_tables(uint8_t *tables, const struct mt_plan *plan,
 /* Clear the dirty bits of what the guest may write in [start, end). */
 void mt_kvm_clear_dirty_bits(uint8_t *tables, const struct mt_plan *plan, uint64_t start,
                              uint64_t end);
+/* Clear the accessed bits of what leads to whole page tables of [start, end), whose dirty bits are
+ * clear: until the CPU sets one again nobody need look at that table. Before the first run. */
+void mt_kvm_clear_accessed_bits(uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                                uint64_t end);
 /* Add the pages of [start, end) whose dirty bits are set; numbers count from first_address. */
 void mt_kvm_collect_dirty_bits(const uint8_t *tables, const struct mt_plan *plan, uint64_t start,
                                uint64_t end, uint64_t first_address, struct mt_page_set *set);

@@ -119,8 +119,9 @@ static mote_status make_own_tables(struct mt_machine *machine, mote_error *err)
     if (status != MOTE_OK)
         return status;
     memcpy(made, prepared->tables, plan->tables_len_bytes);
-    mt_kvm_clear_dirty_bits(made, plan, plan->sparse_start,
-                            prepared->private_start + prepared->private_len_bytes);
+    uint64_t end = prepared->private_start + prepared->private_len_bytes;
+    mt_kvm_clear_dirty_bits(made, plan, plan->sparse_start, end);
+    mt_kvm_clear_accessed_bits(made, plan, plan->sparse_start, end);
     return MOTE_OK;
 }
 

@@ -218,6 +218,8 @@ static struct leaf find_leaf(const struct table_area *area, uint64_t address)
         return (struct leaf){.len_bytes = DIRECTORY_BYTES};
     uint64_t index = index_in_directory(address);
     uint64_t entry = get_entry(area, directory, index);
+    if (entry != 0 && !(entry & ACCESSED)) /* nothing behind it was ever walked to */
+        return (struct leaf){.len_bytes = MT_LARGE_PAGE_BYTES};
     if (entry == 0 || (entry & LARGE))
         return (struct leaf){entry != 0 ? directory : 0, index, entry, MT_LARGE_PAGE_BYTES};
     uint64_t table = entry & ADDRESS_BITS;
@@ -247,6 +249,22 @@ void mt_kvm_clear_dirty_bits(uint8_t *tables, const struct mt_plan *plan, uint64
         if (is_writable_by_guest(&leaf))
             set_entry(&area, leaf.table, leaf.index, leaf.entry & ~DIRTY);
         at = behind(at, &leaf);
+    }
+}
+
+void mt_kvm_clear_accessed_bits(uint8_t *tables, const struct mt_plan *plan, uint64_t start,
+                                uint64_t end)
+{
+    struct table_area area = {
+        .host = tables, .start = plan->tables_start, .len_bytes = plan->tables_len_bytes};
+    uint64_t at = (start + MT_LARGE_PAGE_BYTES - 1) & ~(MT_LARGE_PAGE_BYTES - 1ull);
+    for (; at < end && end - at >= MT_LARGE_PAGE_BYTES; at += MT_LARGE_PAGE_BYTES) {
+        uint64_t directory =
+            get_entry(&area, area.start + MT_PAGE_BYTES, at / DIRECTORY_BYTES) & ADDRESS_BITS;
+        uint64_t index = index_in_directory(at);
+        uint64_t entry = directory != 0 ? get_entry(&area, directory, index) : 0;
+        if (entry != 0 && !(entry & LARGE))
+            set_entry(&area, directory, index, entry & ~ACCESSED);
     }
 }
 

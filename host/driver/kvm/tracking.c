@@ -2,7 +2,8 @@
 /*
  * Which pages the guest wrote. KVM's dirty log is read and never cleared: a page faults once in
  * its life, at its first write, and is told from then on. The sparse part and what lies behind it
- * are told by the dirty bits of page tables that this machine alone has.
+ * are told by the dirty bits of page tables that this machine alone has; of these only what the CPU
+ * has walked to is looked at.
  */
 #include "host/driver/kvm/kvm_internal.h"
 
