@@ -28,6 +28,7 @@ static void take_run(struct mt_frozen *frozen, const struct mt_window *window, u
         memcpy(to, window->host + page * MT_PAGE_BYTES, MT_PAGE_BYTES);
         if (mt_page_is_zero(to))
             continue;
+        frozen->page_of[frozen->n_content] = (uint32_t)page;
         frozen->n_content++;
         frozen->place[page] = (uint32_t)frozen->n_content;
     }
@@ -38,15 +39,16 @@ mote_status mt_frozen_take(struct mt_frozen *out, const struct mt_window *window
 {
     struct mt_frozen made = {.n_pages = window->len_bytes / MT_PAGE_BYTES};
     /* One page more than can be needed: the last one may turn out to be zero. */
-    made.content_room_bytes = (mt_page_set_count(used) + 1) * MT_PAGE_BYTES;
-    made.content = map_zeros(made.content_room_bytes);
+    made.content_room_pages = mt_page_set_count(used) + 1;
+    made.content = map_zeros(made.content_room_pages * MT_PAGE_BYTES);
+    made.page_of = map_zeros(made.content_room_pages * sizeof(made.page_of[0]));
     made.place = map_zeros((made.n_pages + 1) * sizeof(made.place[0]));
-    if (made.content == NULL || made.place == NULL) {
+    if (made.content == NULL || made.page_of == NULL || made.place == NULL) {
         int failure = errno;
         mt_frozen_fini(&made);
         return mt_fail_errno(err, MOTE_E_MEMORY, failure, "mmap of a snapshot");
     }
-    if (madvise(made.content, made.content_room_bytes, MADV_DONTDUMP) != 0) {
+    if (madvise(made.content, made.content_room_pages * MT_PAGE_BYTES, MADV_DONTDUMP) != 0) {
         int failure = errno;
         mt_frozen_fini(&made);
         return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "madvise(MADV_DONTDUMP)");
@@ -55,7 +57,7 @@ mote_status mt_frozen_take(struct mt_frozen *out, const struct mt_window *window
     uint64_t n;
     for (; mt_page_set_next_run(used, &first, &n); first += n)
         take_run(&made, window, first, n);
-    if (mprotect(made.content, made.content_room_bytes, PROT_READ) != 0) {
+    if (mprotect(made.content, made.content_room_pages * MT_PAGE_BYTES, PROT_READ) != 0) {
         int failure = errno;
         mt_frozen_fini(&made);
         return mt_fail_errno(err, MOTE_E_MEMORY, failure, "mprotect of a snapshot");
@@ -67,7 +69,9 @@ mote_status mt_frozen_take(struct mt_frozen *out, const struct mt_window *window
 void mt_frozen_fini(struct mt_frozen *frozen)
 {
     if (frozen->content != NULL)
-        munmap(frozen->content, frozen->content_room_bytes);
+        munmap(frozen->content, frozen->content_room_pages * MT_PAGE_BYTES);
+    if (frozen->page_of != NULL)
+        munmap(frozen->page_of, frozen->content_room_pages * sizeof(frozen->page_of[0]));
     if (frozen->place != NULL)
         munmap(frozen->place, (frozen->n_pages + 1) * sizeof(frozen->place[0]));
     *frozen = (struct mt_frozen){0};
@@ -150,10 +154,8 @@ mote_status mt_frozen_restore(const struct mt_frozen *frozen, const struct mt_wi
 
 void mt_frozen_add_content(const struct mt_frozen *frozen, struct mt_page_set *set)
 {
-    for (uint64_t page = 0; page < frozen->n_pages; page++) {
-        if (frozen->place[page] != 0)
-            mt_page_set_add(set, page);
-    }
+    for (uint64_t i = 0; i < frozen->n_content; i++)
+        mt_page_set_add(set, frozen->page_of[i]);
 }
 
 uint64_t mt_frozen_end_of_content(const struct mt_frozen *frozen, uint64_t first, uint64_t end)

@@ -13,8 +13,9 @@ struct mt_frozen {
     uint64_t n_pages;   /* of the memory that it was taken of */
     uint32_t *place;    /* of each page: 0 for zeros, or 1 + its number in content */
     uint8_t *content;   /* n_content pages, in the order of their addresses; read-only */
+    uint32_t *page_of;  /* of each page of content: its number in the memory; ascending */
     uint64_t n_content; /* pages that are not zero */
-    uint64_t content_room_bytes;
+    uint64_t content_room_pages;
 };
 
 /* Gives pages back, so that they read as zeros. */
