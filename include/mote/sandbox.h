@@ -16,11 +16,12 @@ extern "C" {
  *
  * Any thread may use a sandbox, one at a time. In a thread that calls into a sandbox of driver kvm,
  * the real-time signal SIGRTMIN + MOTE_SIGNAL_ABOVE_SIGRTMIN belongs to mote: it is blocked there
- * and carries time limits and cancels. The program must not ignore it (SIG_IGN). No handler is
- * installed. When the thread destroys the last sandbox that it ran, the signal is unblocked. Where
- * another thread destroys that one, or runs it afterwards, the signal stays blocked in the first,
- * and one may be pending there, until that thread ends or destroys a sandbox that it ran: to
- * unblock it before may end the program. Other drivers do not use it.
+ * and carries time limits and cancels. The program must not ignore it (SIG_IGN), nor wait for it
+ * there (sigwait() with a set of all signals; signalfd()): who takes it takes the next call's limit
+ * away. No handler is installed. When the thread destroys the last sandbox that it ran, the signal
+ * is unblocked. Where another thread destroys that one, or runs it afterwards, the signal stays
+ * blocked in the first, and one may be pending there, until that thread ends or destroys a sandbox
+ * that it ran: to unblock it before may end the program. Other drivers do not use it.
  *
  * A signal that was blocked when a thread began to run a sandbox of driver kvm, and that the thread
  * unblocks later, does not interrupt its guest: the handler waits for the call's end, even one that
