@@ -75,7 +75,7 @@ uint64_t mote_snapshot_bytes(const mote_snapshot *snapshot);
  * ready again afterwards, and a call context in which it was poisoned has ended; one that was only
  * created is ready too, without an initialisation of its own. The cost is a copy of the pages that
  * were written since, and, if the sandbox was last restored from another snapshot, of those
- * that are not zero in either.
+ * that are anything but zeros in one of the two.
  *
  * Units: none.
  * Owner: the sandbox keeps a reference of its own.

@@ -39,9 +39,10 @@ static mote_status drain(struct mt_machine *machine, mote_error *err)
     machine->n_system_calls++;
     int result = ioctl(machine->vcpu_fd, KVM_RUN, 0);
     machine->run->immediate_exit = 0;
-    if (result != -1 || errno != EINTR)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, result == -1 ? errno : 0,
-                             "KVM_RUN that only completes");
+    if (result == 0)
+        return mt_fail(err, MOTE_E_SYSTEM, "a KVM_RUN that only completes entered the guest");
+    if (errno != EINTR)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_RUN that only completes");
     machine->is_settled = true;
     return MOTE_OK;
 }

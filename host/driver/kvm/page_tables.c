@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Page tables from regions (SDM volume 3, 4.5). They are written once, with accessed and dirty bits
- * preset, and mapped by none of their own entries: a guest can neither see nor change them.
+ * Page tables from regions (SDM volume 3, 4.5). They are mapped by none of their own entries: a
+ * guest can neither see nor change them. Accessed and dirty bits are preset, so that the CPU has
+ * nothing to write; a machine with a sparse part has tables of its own, where they are clear for
+ * what is told by them.
  */
 #include "host/driver/kvm/kvm_internal.h"
 

@@ -214,7 +214,8 @@ mote_status mt_kvm_prepare(const struct mt_plan *plan, const mote_allocator *all
     if (status == MOTE_OK) {
         int run_bytes = ioctl(prepared->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
         if (run_bytes < (int)sizeof(struct kvm_run))
-            status = mt_fail_errno(err, MOTE_E_SYSTEM, errno, "KVM_GET_VCPU_MMAP_SIZE");
+            status = mt_fail_errno(err, MOTE_E_SYSTEM, run_bytes < 0 ? errno : EINVAL,
+                                   "KVM_GET_VCPU_MMAP_SIZE");
         else
             prepared->run_bytes = (size_t)run_bytes;
     }

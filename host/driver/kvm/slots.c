@@ -2,7 +2,7 @@
 /*
  * Memory slots. Private memory is one slot, or three where the plan has a sparse part: what lies
  * before it, the part itself, what lies behind. Only the first is ever logged: the log would force
- * small pages on the sparse part, and what lies behind is little, and told by dirty bits.
+ * small pages on the sparse part, and what lies behind is told by dirty bits as well.
  */
 #include "host/driver/kvm/kvm_internal.h"
 
