@@ -224,13 +224,13 @@ static void create_by_the_second_choice(void)
     for (int i = 0; i < 3; i++) {
         mote_sandbox *sandbox = NULL;
         if (mote_sandbox_create(image_for_child, &config, &sandbox, NULL) != MOTE_OK)
-            _exit(
-                0); /* where it does not work, as with ThreadSanitizer, nothing is to be counted */
+            _exit(0); /* it does not work here: there is nothing to count */
         if (strcmp(mote_sandbox_driver(sandbox), "process") != 0)
             _exit(77);
         mote_sandbox_destroy(sandbox);
     }
-    _exit(n_examined == 1 ? 0 : 1);
+    /* An earlier test may have done it, in the process that this is a copy of. */
+    _exit(n_examined <= 1 ? 0 : 1);
 }
 
 /* To examine this driver takes several times as long as to create a sandbox. */
