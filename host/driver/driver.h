@@ -132,7 +132,8 @@ struct mt_driver {
      * start of the private memory. ---- */
 
     /* Bring the machine to rest: it cannot write memory, and the next run completes nothing that an
-     * earlier one began. All that follows needs this. */
+     * earlier one began. A guest that does not wait behind a port exit does not go on from here:
+     * the next run is entered, or loaded. All that follows needs this. */
     mote_status (*quiesce)(struct mt_machine *machine, mote_error *err);
 
     /* Add every page that may hold something else than zeros. Of a machine that is not at rest, as

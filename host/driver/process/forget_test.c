@@ -226,8 +226,8 @@ static void test_a_kick_of_a_call_before_is_taken_at_rest(void **state)
 /*
  *         mov $low, %esp
  *         mov $MT_PROCESS_FROM, %ecx
- *         movl $104, MT_FROM_PORT(%rcx)
- *         movl $1, MT_FROM_IS_OUT(%rcx)
+ *         movl $value, word(%rcx)
+ *         movl $1, told(%rcx)
  *         mov $(MT_PROCESS_TO + MT_TO_WORD), %edi
  *         xor %esi, %esi; xor %edx, %edx; xor %r10d, %r10d; xor %r8d, %r8d; xor %r9d, %r9d
  *         mov $202, %eax
@@ -236,52 +236,100 @@ static void test_a_kick_of_a_call_before_is_taken_at_rest(void **state)
  */
 #define BYTE(number, n) (uint8_t)((number) >> 8 * (n))
 #define BYTES(number) BYTE(number, 0), BYTE(number, 1), BYTE(number, 2), BYTE(number, 3)
-static const uint8_t waits_without_room[] = {0xBC,
-                                             BYTES(MT_PROCESS_FROM + MT_FROM_STACK + 0x88),
-                                             0xB9,
-                                             BYTES(MT_PROCESS_FROM),
-                                             0xC7,
-                                             0x41,
-                                             MT_FROM_PORT,
-                                             BYTES(MT_PORT_DONE),
-                                             0xC7,
-                                             0x41,
-                                             MT_FROM_IS_OUT,
-                                             BYTES(1),
-                                             0xBF,
-                                             BYTES(MT_PROCESS_TO + MT_TO_WORD),
-                                             0x31,
-                                             0xF6,
-                                             0x31,
-                                             0xD2,
-                                             0x45,
-                                             0x31,
-                                             0xD2,
-                                             0x45,
-                                             0x31,
-                                             0xC0,
-                                             0x45,
-                                             0x31,
-                                             0xC9,
-                                             0xB8,
-                                             BYTES(202),
-                                             0xB9,
-                                             BYTES(MT_STUB_PAGE + MT_KEEP_RESUME - 2),
-                                             0xFF,
-                                             0xE1};
+#define WAITS_WITHOUT_ROOM(word, value, told) \
+    { \
+        0xBC, BYTES(MT_PROCESS_FROM + MT_FROM_STACK + 0x88), 0xB9, BYTES(MT_PROCESS_FROM), 0xC7, \
+            0x41, (word), BYTES(value), 0xC7, 0x41, (told), BYTES(1), 0xBF, \
+            BYTES(MT_PROCESS_TO + MT_TO_WORD), 0x31, 0xF6, 0x31, 0xD2, 0x45, 0x31, 0xD2, 0x45, \
+            0x31, 0xC0, 0x45, 0x31, 0xC9, 0xB8, BYTES(202), 0xB9, \
+            BYTES(MT_STUB_PAGE + MT_KEEP_RESUME - 2), 0xFF, 0xE1 \
+    }
+static const uint8_t waits_without_room[] =
+    WAITS_WITHOUT_ROOM(MT_FROM_PORT, MT_PORT_DONE, MT_FROM_IS_OUT);
+
+/* Run a guest that waits where no signal can be handled. */
+static void load_without_room(struct fixture *f)
+{
+    load(f, waits_without_room, sizeof(waits_without_room));
+    start(f, CODE, 20000 * MS);
+    assert_int_equal(run_on(f).kind, MT_EXIT_PORT);
+}
+
+static void assert_ends_at_rest(struct fixture *f)
+{
+    mote_error err = {0};
+    mt_driver_process.kick(f->machine);
+    assert_int_equal(mt_driver_process.quiesce(f->machine, &err), MOTE_E_SYSTEM);
+    assert_int_equal(run_once(f).kind, MT_EXIT_DIED);
+    unload(f);
+}
 
 static void test_a_guest_without_room_for_a_kick_ends_before_the_next_call(void **state)
 {
     struct fixture f;
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_without_room(&f);
+    assert_ends_at_rest(&f);
+}
+
+/* The kick is one of a call that was given up before its first run: the child still waits where the
+ * guest of the call before left it. */
+static void test_such_a_guest_ends_when_a_call_is_given_up_before_it_runs(void **state)
+{
+    static struct mt_cpu cpu;
+    struct fixture f;
     mote_error err = {0};
     SKIP_WITHOUT_DRIVER();
     (void)state;
-    load(&f, waits_without_room, sizeof(waits_without_room));
+    for (int is_entered = 0; is_entered < 2; is_entered++) {
+        load_without_room(&f);
+        assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+        assert_int_equal(mt_driver_process.save(f.machine, &cpu, &err), MOTE_OK);
+        restore(&f, is_entered ? NULL : &cpu);
+        if (is_entered)
+            start(&f, CODE, 20000 * MS);
+        assert_int_equal(mt_driver_process.begin(f.machine, f.deadline_ns, &err), MOTE_OK);
+        assert_ends_at_rest(&f);
+    }
+}
+
+/* It claims that a signal found it before it had resumed. */
+static void test_such_a_guest_ends_when_it_claims_that_it_has_not_resumed(void **state)
+{
+    const uint64_t offset = MT_FROM_STACK + 2 * MT_SIGNAL_SLOT_BYTES;
+    const struct mt_frame frame = {.cs = 0x33, .rip = MT_STUB_PAGE + MT_KEEP_RESUME};
+    static const uint8_t claims[] = WAITS_WITHOUT_ROOM(
+        MT_FROM_FRAME, MT_PROCESS_FROM + MT_FROM_STACK + 2 * MT_SIGNAL_SLOT_BYTES,
+        MT_FROM_IS_SIGNAL);
+    struct fixture f;
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&f, claims, sizeof(claims));
+    memcpy(f.machine->from + offset, &frame, sizeof(frame));
     start(&f, CODE, 20000 * MS);
-    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    do
+        assert_int_equal(run_once(&f).kind, MT_EXIT_INTERRUPTED);
+    while (f.machine->next != MT_NEXT_REPEAT && mt_clock_ns() < f.deadline_ns);
+    assert_ends_at_rest(&f);
+}
+
+/* What the child leaves as it takes the kick is of the call before. */
+static void test_a_kick_that_is_taken_at_rest_leaves_nothing(void **state)
+{
+    static struct mt_cpu quiet;
+    struct fixture f;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_marked(&f, &quiet);
+    restore(&f, &quiet);
     mt_driver_process.kick(f.machine);
-    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_E_SYSTEM);
-    assert_int_equal(run_once(&f).kind, MT_EXIT_DIED);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.begin(f.machine, f.deadline_ns, &err), MOTE_OK);
+    assert_int_equal(run_once(&f).kind, MT_EXIT_PORT);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(marks_left(&f), 0);
     unload(&f);
 }
 
@@ -345,6 +393,9 @@ int main(void)
         cmocka_unit_test(test_no_vector_state_of_a_call_before_stands_where_the_child_resumes_from),
         cmocka_unit_test(test_a_kick_of_a_call_before_is_taken_at_rest),
         cmocka_unit_test(test_a_guest_without_room_for_a_kick_ends_before_the_next_call),
+        cmocka_unit_test(test_such_a_guest_ends_when_a_call_is_given_up_before_it_runs),
+        cmocka_unit_test(test_such_a_guest_ends_when_it_claims_that_it_has_not_resumed),
+        cmocka_unit_test(test_a_kick_that_is_taken_at_rest_leaves_nothing),
         cmocka_unit_test(test_no_count_of_turns_is_left),
         cmocka_unit_test(test_to_forget_nothing_takes_no_system_call),
     };

@@ -20,18 +20,26 @@ static atomic_uint_least64_t last_id;
 
 /* A kick that came as the child waited would be delivered when that resumes, on the stack where its
  * guest has left RSP: a guest that left it where there is no room for a frame would end the call of
- * whoever comes next. It takes the kick now. */
-static bool has_kick_to_take(struct mt_machine *machine)
+ * whoever comes next. It takes the kick now, whatever the next run does: also where that starts
+ * anew the child still waits where its last guest left it. What the child had to tell is lost, and
+ * where it had yet to resume it does not any more: then only a load or an entry follows. */
+static mote_status take_kick(struct mt_machine *machine, mote_error *err)
 {
-    bool was_sent = __atomic_exchange_n(&machine->is_kick_sent, false, __ATOMIC_ACQ_REL);
-    return was_sent && (machine->next == MT_NEXT_RETURN || machine->next == MT_NEXT_CONTEXT);
+    uint64_t kind;
+    memcpy(&kind, machine->to + MT_TO_KIND, sizeof(kind));
+    mote_status status = mt_process_fetch_state(machine, err);
+    memcpy(machine->to + MT_TO_KIND, &kind, sizeof(kind));
+    if (machine->next == MT_NEXT_ENTER || machine->next == MT_NEXT_LOADED)
+        mt_process_forget_frames(machine); /* where what was fetched is */
+    return status;
 }
 
 mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
 {
     if (!mt_process_park(machine))
         return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
-    return has_kick_to_take(machine) ? mt_process_fetch_state(machine, err) : MOTE_OK;
+    bool is_kicked = __atomic_exchange_n(&machine->is_kick_sent, false, __ATOMIC_ACQ_REL);
+    return is_kicked ? take_kick(machine, err) : MOTE_OK;
 }
 
 static uint64_t get_u64(const uint8_t *from)

@@ -299,11 +299,11 @@ static void signal_child(const struct mt_machine *machine, int signal)
 }
 
 /* The guest can neither block nor handle the signal. It cannot delay it either, but the system may
- * be busy. */
+ * be busy. A child that had just come to its wait has the kick yet before it. */
 static enum mt_event stop_child(struct mt_machine *machine)
 {
     uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
-    signal_child(machine, MT_PROCESS_KICK);
+    mt_process_kick(machine);
     while (mt_clock_ns() < end_ns) {
         enum mt_event event = receive_until(machine, end_ns);
         if (event != MT_EVENT_INTERRUPTED)
