@@ -298,17 +298,25 @@ static void signal_child(const struct mt_machine *machine, int signal)
     syscall(SYS_pidfd_send_signal, machine->child, signal, NULL, 0);
 }
 
+/* Signals to us end no such wait: it is short. INTERRUPTED: the time is over. */
+static enum mt_event receive_patiently(struct mt_machine *machine)
+{
+    uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
+    enum mt_event event;
+    do
+        event = receive_until(machine, end_ns);
+    while (event == MT_EVENT_INTERRUPTED && mt_clock_ns() < end_ns);
+    return event;
+}
+
 /* The guest can neither block nor handle the signal. It cannot delay it either, but the system may
  * be busy. A child that had just come to its wait has the kick yet before it. */
 static enum mt_event stop_child(struct mt_machine *machine)
 {
-    uint64_t end_ns = mt_clock_ns() + PATIENCE_NS;
     mt_process_kick(machine);
-    while (mt_clock_ns() < end_ns) {
-        enum mt_event event = receive_until(machine, end_ns);
-        if (event != MT_EVENT_INTERRUPTED)
-            return event;
-    }
+    enum mt_event event = receive_patiently(machine);
+    if (event != MT_EVENT_INTERRUPTED)
+        return event;
     signal_child(machine, SIGKILL);
     return MT_EVENT_DIED;
 }
@@ -533,14 +541,14 @@ uint64_t mt_process_cpu_time_ns(const struct mt_machine *machine)
 static enum mt_event fetch_once(struct mt_machine *machine, mote_error *err)
 {
     enum mt_next next = machine->next;
+    take_signal(machine); /* one that came since the child was at rest */
     memset(machine->from + MT_FROM_VECTORS + HEADER_OFFSET, 0, HEADER_BYTES);
-    forget_signal(machine);
     put_u64(machine->to + MT_TO_KIND, MT_RESUME_SAVE);
     mote_status status = answer(machine, err);
     machine->next = next;
     if (status != MOTE_OK)
         return MT_EVENT_FAILED;
-    enum mt_event event = receive_until(machine, mt_clock_ns() + PATIENCE_NS);
+    enum mt_event event = receive_patiently(machine);
     /* What the child does now is ours, and short: it can be waited for without a limit. To give up
      * here would leave it where it cannot go on from. */
     if (event == MT_EVENT_FAILED)
@@ -549,15 +557,13 @@ static enum mt_event fetch_once(struct mt_machine *machine, mote_error *err)
         (void)mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
     if (event != MT_EVENT_PARKED)
         return event;
-    uint64_t is_signal;
-    memcpy(&is_signal, machine->from + MT_FROM_IS_SIGNAL, sizeof(is_signal));
-    forget_signal(machine);
-    return is_signal == 1 || machine->is_answer_lost ? MT_EVENT_INTERRUPTED : MT_EVENT_PARKED;
+    bool is_signal = has_told_signal(machine);
+    take_signal(machine);
+    return is_signal || machine->is_answer_lost ? MT_EVENT_INTERRUPTED : MT_EVENT_PARKED;
 }
 
 mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err)
 {
-    bool is_first;
     for (int i = 0; i < FETCH_TRIES; i++) {
         enum mt_event event = fetch_once(machine, err);
         if (event == MT_EVENT_PARKED)
@@ -566,8 +572,6 @@ mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err)
             return MOTE_E_SYSTEM;
         if (event == MT_EVENT_DIED)
             break;
-        if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
-            machine->is_vectors_in_frame = mt_process_read_first_frame(machine, &is_first);
         if (!machine->is_parked && !mt_process_park(machine))
             break;
     }

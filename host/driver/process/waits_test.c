@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,137 @@ static void test_a_frame_that_is_about_to_be_told_of_is_not_forgotten(void **sta
     unload(&fixture);
 }
 
+/* ---- Signals to the host ---- */
+
+/*
+ *         mov $0xA, %eax; movd %eax, %xmm5
+ *      1: cmpl $0, DATA; je 1b
+ *         mov $0xB, %eax; movd %eax, %xmm5
+ *         mov $MT_STUB_PAGE, %ecx; mov $104, %edx
+ *      2: call *%rcx
+ *         movd %xmm5, %eax; jmp 2b
+ */
+static const uint8_t changes_vectors[] = {
+    0xB8, 0x0A, 0,    0,    0,    0x66, 0x0F,         0x6E, 0xE8, 0x83, 0x3C, 0x25, 0,    0x10,
+    0x20, 0,    0,    0x74, 0xF6, 0xB8, 0x0B,         0,    0,    0,    0x66, 0x0F, 0x6E, 0xE8,
+    0xB9, 0,    0,    0x18, 0,    0xBA, MT_PORT_DONE, 0,    0,    0,    0xFF, 0xD1, 0x66, 0x0F,
+    0x7E, 0xE8, 0xEB, 0xF8};
+_Static_assert(DATA == 0x201000 && MT_STUB_PAGE == 0x180000, "the code above");
+#define XMM5_OFFSET 240u /* in the XSAVE area */
+
+/* A guest that was interrupted with 0xA there, and told an exit with 0xB. */
+static void load_changed_vectors(void)
+{
+    load(&fixture, changes_vectors, sizeof(changes_vectors));
+    start(&fixture, CODE, 20000 * MS);
+    do
+        assert_int_equal(run_once(&fixture).kind, MT_EXIT_INTERRUPTED);
+    while (fixture.machine->next != MT_NEXT_CONTEXT && mt_clock_ns() < fixture.deadline_ns);
+    *guest_bytes(&fixture, DATA) = 1;
+    assert_int_equal(run_on(&fixture).kind, MT_EXIT_PORT);
+}
+
+static void assert_saves_vectors(void)
+{
+    static struct mt_cpu cpu;
+    mote_error err = {0};
+    if (mt_driver_process.save(fixture.machine, &cpu, &err) != MOTE_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(cpu.vector[XMM5_OFFSET], 0x0B);
+}
+
+/* Where the child can take it as it waits it may do so before it is asked for its state. */
+static void test_a_kick_before_a_child_is_saved_changes_nothing_of_it(void **state)
+{
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_changed_vectors();
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(mt_driver_process.quiesce(fixture.machine, &err), MOTE_OK);
+        mt_driver_process.kick(fixture.machine);
+        usleep(i % 4 * 100);
+        assert_saves_vectors();
+        struct mt_exit exit = run_on(&fixture);
+        assert_int_equal(exit.kind, MT_EXIT_PORT);
+        assert_int_equal(exit.port.value, 0x0B);
+    }
+    unload(&fixture);
+}
+
+static void assert_goes_on_with_vectors(void)
+{
+    struct mt_exit exit = run_on(&fixture);
+    assert_int_equal(exit.kind, MT_EXIT_PORT);
+    assert_int_equal(exit.port.value, 0x0B);
+    unload(&fixture);
+}
+
+static const struct mt_waiting *undisturbed;
+static enum mt_event event_told_late;
+static unsigned n_disturbances;
+
+/* What the first of the calls finds the last of them says: signals came first. */
+static enum mt_event receive_disturbed(struct mt_machine *machine, uint64_t end_ns)
+{
+    if (n_disturbances == 0)
+        return undisturbed->receive_until(machine, end_ns);
+    if (event_told_late == MT_EVENT_INTERRUPTED)
+        event_told_late = undisturbed->receive_until(machine, end_ns);
+    n_disturbances--;
+    machine->is_parked = n_disturbances == 0 && event_told_late == MT_EVENT_PARKED;
+    return n_disturbances == 0 ? event_told_late : MT_EVENT_INTERRUPTED;
+}
+
+/* Signals to the host say nothing of the child: it is not told to stop for each of them, by which
+ * the stack for signals would be used up, and no frame of an earlier one is taken for what it left.
+ */
+static void test_a_signal_to_its_host_changes_nothing_of_a_saved_child(void **state)
+{
+    struct mt_waiting disturbed;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_changed_vectors();
+    assert_int_equal(mt_driver_process.quiesce(fixture.machine, &err), MOTE_OK);
+    undisturbed = fixture.machine->prepared->waiting;
+    disturbed = *undisturbed;
+    disturbed.receive_until = receive_disturbed;
+    fixture.machine->prepared->waiting = &disturbed;
+    for (unsigned i = 0; i < 4 * MT_N_SIGNAL_SLOTS; i++) {
+        n_disturbances = 2 + i;
+        event_told_late = MT_EVENT_INTERRUPTED;
+        assert_saves_vectors();
+    }
+    fixture.machine->prepared->waiting = undisturbed;
+    assert_goes_on_with_vectors();
+}
+
+static void ignore_signal(int signal)
+{
+    (void)signal;
+}
+
+static void test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_child(void **state)
+{
+    const struct itimerval often = {{0, 50}, {0, 50}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    const struct sigaction ignore = {.sa_handler = ignore_signal};
+    struct sigaction before;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load_changed_vectors();
+    assert_int_equal(mt_driver_process.quiesce(fixture.machine, &err), MOTE_OK);
+    sigaction(SIGALRM, &ignore, &before);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < 3000; i++)
+        assert_saves_vectors();
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_goes_on_with_vectors();
+}
+
 /* ---- By a listener ---- */
 
 /* The kernel begins its wait anew, without a word to anybody. */
@@ -269,6 +401,9 @@ int main(void)
         cmocka_unit_test(test_a_spinning_child_comes_to_rest),
         cmocka_unit_test(test_two_signals_to_a_child_that_spins_are_no_fault_of_the_next_guest),
         cmocka_unit_test(test_a_frame_that_is_about_to_be_told_of_is_not_forgotten),
+        cmocka_unit_test(test_a_kick_before_a_child_is_saved_changes_nothing_of_it),
+        cmocka_unit_test(test_a_signal_to_its_host_changes_nothing_of_a_saved_child),
+        cmocka_unit_test(test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_child),
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
         cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
