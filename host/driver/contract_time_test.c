@@ -76,6 +76,39 @@ static void test_a_kick_before_a_run_interrupts_it(void **state)
     assert_true(mt_clock_ns() < f->deadline_ns - LONG_NS / 2);
 }
 
+/* The guest waits as it was left, or spins, and is to start elsewhere: it may take the kick before
+ * that. */
+static void test_a_kick_before_a_run_that_starts_anew_interrupts_it(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    struct fixture *f = *state;
+    static struct mt_cpu cpu;
+    mote_error err = {0};
+    /* out %al, %dx; 1: jmp 1b; then behind it: call *%rcx */
+    const uint8_t loops[] = {DONE, 0xEB, 0xFE};
+    const uint8_t calls[] = {MOV_ECX(MT_STUB_PAGE + MT_STUB_OUT), MOV_EDX(MT_PORT_DONE), 0xFF,
+                             0xD1};
+    load_two(f, loops, sizeof(loops), calls, sizeof(calls));
+    assert_int_equal(run_from(f, 0, LONG_NS).kind, MT_EXIT_PORT);
+    assert_int_equal(driver->quiesce(f->machine, &err), MOTE_OK);
+    assert_int_equal(driver->save(f->machine, &cpu, &err), MOTE_OK);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(run_from(f, SECOND, LONG_NS).kind, MT_EXIT_PORT);
+        if (i % 3 > 0)
+            assert_int_equal(driver->quiesce(f->machine, &err), MOTE_OK);
+        if (i % 3 > 1)
+            assert_int_equal(driver->load(f->machine, &cpu, &err), MOTE_OK);
+        else
+            enter(f, sizeof((const uint8_t[]){DONE}));
+        begin(f, LONG_NS);
+        uint64_t cpu_time_ns = driver->cpu_time_ns(f->machine);
+        driver->kick(f->machine);
+        usleep(i % 2 == 0 ? 2000 : 0);
+        assert_int_equal(run_once(f).kind, MT_EXIT_INTERRUPTED);
+        assert_true(driver->cpu_time_ns(f->machine) - cpu_time_ns < 5 * MS);
+    }
+}
+
 #define COUNT_IN_XMM5 0x66, 0x0F, 0x7E, 0xE8, 0xFF, 0xC0, 0x66, 0x0F, 0x6E, 0xE8
 
 struct kicker {
@@ -193,6 +226,7 @@ int main(void)
         TEST(test_endless_exits_are_interrupted_at_the_deadline),
         TEST(test_a_kick_interrupts),
         TEST(test_a_kick_before_a_run_interrupts_it),
+        TEST(test_a_kick_before_a_run_that_starts_anew_interrupts_it),
         TEST(test_kicks_at_any_moment_lose_no_exit),
         TEST(test_kicks_at_any_moment_change_no_register),
         TEST(test_an_exception_that_was_interrupted_does_not_meet_the_next_guest),

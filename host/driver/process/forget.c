@@ -45,6 +45,13 @@ void mt_process_forget(struct mt_machine *machine)
         machine->may_hold_frames = false;
 }
 
+/* Whether the child told of a signal, which it may do right now: none is cleared unseen. */
+static bool take_signal_word(struct mt_machine *machine)
+{
+    uint64_t *is_signal = (uint64_t *)(void *)(machine->from + MT_FROM_IS_SIGNAL);
+    return __atomic_exchange_n(is_signal, 0, __ATOMIC_ACQ_REL) != 0;
+}
+
 static void clear(struct mt_machine *machine, uint64_t start, uint64_t end)
 {
     memset(machine->from + start, 0, end - start);
@@ -54,12 +61,16 @@ static void clear(struct mt_machine *machine, uint64_t start, uint64_t end)
  * answer. The other may be set by the child at any time, and a hint is not to be lost: what is
  * neither of its two values is a guest's. And a child that spins may be in a signal's handler,
  * which says where the frame is before it says that there is one. */
-void mt_process_forget_words(struct mt_machine *machine)
+bool mt_process_forget_words(struct mt_machine *machine)
 {
     uint32_t *has_told = (uint32_t *)(void *)(machine->from + MT_FROM_HAS_TOLD);
-    clear(machine, 0, machine->is_spinning ? MT_FROM_FRAME : MT_FROM_IS_ASLEEP);
+    bool is_signal = take_signal_word(machine);
+    clear(machine, 0, MT_FROM_IS_SIGNAL);
+    if (!machine->is_spinning)
+        clear(machine, MT_FROM_FRAME, MT_FROM_IS_ASLEEP);
     clear(machine, MT_FROM_IS_KICKED, MT_FROM_HAS_TOLD);
     clear(machine, MT_FROM_HAS_TOLD + sizeof(*has_told), MT_FROM_STACK);
     if (__atomic_load_n(has_told, __ATOMIC_ACQUIRE) > 1)
         __atomic_store_n(has_told, 1, __ATOMIC_RELEASE);
+    return is_signal;
 }

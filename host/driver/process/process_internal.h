@@ -12,6 +12,7 @@
  *   notify.c        how the kernel tells of a child that waits
  *   futex.c         how a child tells, where the kernel does not
  *   snapshot.c      what snapshots need of a child that waits: rest, and its registers
+ *   forget.c        what a child left that no later call may read
  *   tracking.c      which pages are used, and which the guest wrote
  *   exit.c          what a child says when it waits
  *   port.c          port instructions, which fault in a process
@@ -165,9 +166,10 @@ struct mt_machine {
     bool has_wide_vectors;   /* MT_TO_VECTORS holds more than what initial state consists of */
 
     uint64_t deadline_ns;
-    bool is_kick_sent;    /* since it was last at rest; any thread, any signal handler */
-    bool waits_precisely; /* for the deadline; or else the child's tick is relied upon */
-    bool is_deadline_new; /* the child has had no turn since it was set */
+    bool is_kick_sent;      /* since it was last at rest; any thread, any signal handler */
+    bool is_signal_dropped; /* of a child that starts anew, and no run has told of it */
+    bool waits_precisely;   /* for the deadline; or else the child's tick is relied upon */
+    bool is_deadline_new;   /* the child has had no turn since it was set */
     uint64_t n_system_calls;
 };
 
@@ -250,7 +252,8 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out);
  * where the next run begins, which calls these: the stack for signals, and all but that. */
 void mt_process_forget(struct mt_machine *machine);
 void mt_process_forget_frames(struct mt_machine *machine);
-void mt_process_forget_words(struct mt_machine *machine);
+/* Returns whether the child had told of a signal. */
+bool mt_process_forget_words(struct mt_machine *machine);
 
 /* ---- exit.c, port.c ---- */
 

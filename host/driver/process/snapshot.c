@@ -39,7 +39,9 @@ mote_status mt_process_quiesce(struct mt_machine *machine, mote_error *err)
     if (!mt_process_park(machine))
         return mt_fail(err, MOTE_E_SYSTEM, "the child has died, or does not stop");
     bool is_kicked = __atomic_exchange_n(&machine->is_kick_sent, false, __ATOMIC_ACQ_REL);
-    return is_kicked ? take_kick(machine, err) : MOTE_OK;
+    mote_status status = is_kicked ? take_kick(machine, err) : MOTE_OK;
+    machine->is_signal_dropped = false;
+    return status;
 }
 
 static uint64_t get_u64(const uint8_t *from)

@@ -119,13 +119,25 @@ static void forget_signal(struct mt_machine *machine)
     put_u32(machine->from + MT_FROM_IS_KICKED, 0);
 }
 
-/* Signals that came since the child was at rest left a frame of what it was interrupted in. While
- * it is not, another one may come and tell of that frame. */
+/* A signal to a child that starts anew has nothing to tell: its frame is of what the child was at
+ * before. But it may have been a kick, which ends a run. */
+static void drop_signal(struct mt_machine *machine)
+{
+    mt_process_forget_frames(machine);
+    machine->is_signal_dropped = true;
+}
+
+static bool takes_dropped(struct mt_machine *machine)
+{
+    bool is_dropped = machine->is_signal_dropped;
+    machine->is_signal_dropped = false;
+    return is_dropped;
+}
+
 static void forget_left(struct mt_machine *machine)
 {
-    if (!machine->is_spinning && get_u32(machine->from + MT_FROM_IS_SIGNAL) != 0)
-        mt_process_forget_frames(machine);
-    mt_process_forget_words(machine);
+    if (mt_process_forget_words(machine))
+        drop_signal(machine);
 }
 
 /* Whether the child will start from a state that is not its own. */
@@ -453,7 +465,7 @@ static void take_signal(struct mt_machine *machine)
     if (machine->next == MT_NEXT_RETURN && !machine->is_vectors_in_frame)
         machine->is_vectors_in_frame = mt_process_read_first_frame(machine, &is_first);
     if (starts_anew(machine))
-        mt_process_forget_frames(machine);
+        drop_signal(machine);
     forget_signal(machine);
 }
 
@@ -669,6 +681,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
         if (machine->is_spinning && starts_anew(machine) && has_told_signal(machine))
             let_fall_asleep(machine);
         write_next(machine);
+        if (takes_dropped(machine))
+            return report(machine, MT_EVENT_INTERRUPTED, out, err);
         if (takes_trap(machine, out))
             return MOTE_OK;
         event = resume(machine, err);
