@@ -68,7 +68,13 @@ struct mt_process_prepared {
 };
 
 /* What a wait for a child ends with. */
-enum mt_event { MT_EVENT_PARKED, MT_EVENT_INTERRUPTED, MT_EVENT_DIED, MT_EVENT_FAILED };
+enum mt_event {
+    MT_EVENT_PARKED,
+    MT_EVENT_INTERRUPTED,
+    MT_EVENT_DIED,
+    MT_EVENT_FAILED,    /* with an errno */
+    MT_EVENT_UNANSWERED /* it could not be resumed, and the error says why */
+};
 
 /* How a host waits for a child that waits, and answers it. */
 struct mt_waiting {

@@ -296,7 +296,7 @@ static enum mt_event judge_arrival(struct mt_machine *machine, mote_error *err)
     write_context(machine);
     mote_status status = answer(machine, err);
     machine->next = next;
-    return status == MOTE_OK ? MT_EVENT_INTERRUPTED : MT_EVENT_FAILED;
+    return status == MOTE_OK ? MT_EVENT_INTERRUPTED : MT_EVENT_UNANSWERED;
 }
 
 static enum mt_event wait_for_child(struct mt_machine *machine)
@@ -420,7 +420,7 @@ static enum mt_event after_turn(struct mt_machine *machine, enum mt_event event,
             return MT_EVENT_INTERRUPTED;
         }
         if (answer(machine, err) != MOTE_OK)
-            return MT_EVENT_FAILED;
+            return MT_EVENT_UNANSWERED;
         event = look_or_wait(machine);
     }
     return event;
@@ -448,7 +448,7 @@ static enum mt_event resume(struct mt_machine *machine, mote_error *err)
     if (machine->is_spinning)
         return after_turn(machine, give_turn(machine), err);
     if (answer(machine, err) != MOTE_OK)
-        return MT_EVENT_FAILED;
+        return MT_EVENT_UNANSWERED;
     return after_turn(machine, look_or_wait(machine), err);
 }
 
@@ -559,14 +559,12 @@ static enum mt_event fetch_once(struct mt_machine *machine, mote_error *err)
     mote_status status = answer(machine, err);
     machine->next = next;
     if (status != MOTE_OK)
-        return MT_EVENT_FAILED;
+        return MT_EVENT_UNANSWERED;
     enum mt_event event = receive_patiently(machine);
     /* What the child does now is ours, and short: it can be waited for without a limit. To give up
      * here would leave it where it cannot go on from. */
     if (event == MT_EVENT_FAILED)
         event = receive(machine);
-    if (event == MT_EVENT_FAILED)
-        (void)mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
     if (event != MT_EVENT_PARKED)
         return event;
     bool is_signal = has_told_signal(machine);
@@ -581,6 +579,8 @@ mote_status mt_process_fetch_state(struct mt_machine *machine, mote_error *err)
         if (event == MT_EVENT_PARKED)
             return MOTE_OK;
         if (event == MT_EVENT_FAILED)
+            return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "waiting for the child");
+        if (event == MT_EVENT_UNANSWERED)
             return MOTE_E_SYSTEM;
         if (event == MT_EVENT_DIED)
             break;
@@ -636,6 +636,8 @@ static mote_status report(struct mt_machine *machine, enum mt_event event, struc
         machine->is_dead = true;
         mt_process_died(out, "the child process was killed, exits so far", 0);
         return MOTE_OK;
+    case MT_EVENT_UNANSWERED:
+        return MOTE_E_SYSTEM;
     case MT_EVENT_FAILED:
         break;
     }

@@ -2,6 +2,7 @@
 /* How host and child wait for each other: spinning, by a listener, or by futex without one. */
 #include "host/driver/process/fixture.h"
 
+#include "host/base/error.h"
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -290,6 +291,32 @@ static void test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_chi
     assert_goes_on_with_vectors();
 }
 
+static mote_status answer_in_vain(struct mt_machine *machine, bool *is_lost, mote_error *err)
+{
+    (void)machine;
+    (void)is_lost;
+    return mt_fail_errno(err, MOTE_E_SYSTEM, EDOM, "the answer");
+}
+
+static void test_the_error_of_an_answer_is_told(void **state)
+{
+    struct mt_exit exit;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, answers, sizeof(answers));
+    assert_answers(&fixture);
+    undisturbed = fixture.machine->prepared->waiting;
+    struct mt_waiting disturbed = *undisturbed;
+    disturbed.answer = answer_in_vain;
+    fixture.machine->prepared->waiting = &disturbed;
+    errno = EXDEV;
+    assert_int_equal(mt_driver_process.run(fixture.machine, &exit, &err), MOTE_E_SYSTEM);
+    fixture.machine->prepared->waiting = undisturbed;
+    assert_int_equal(err.os_errno, EDOM);
+    unload(&fixture);
+}
+
 /* ---- By a listener ---- */
 
 /* The kernel begins its wait anew, without a word to anybody. */
@@ -404,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_a_kick_before_a_child_is_saved_changes_nothing_of_it),
         cmocka_unit_test(test_a_signal_to_its_host_changes_nothing_of_a_saved_child),
         cmocka_unit_test(test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_child),
+        cmocka_unit_test(test_the_error_of_an_answer_is_told),
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
         cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
