@@ -44,27 +44,32 @@ static bool is_the_wait(const struct seccomp_notif *notification)
            notification->data.nr == SYS_futex && notification->data.arch == AUDIT_ARCH_X86_64;
 }
 
+/* FAILED with ENOENT: a signal broke off the wait that was there, or the child died. */
+static enum mt_event receive_once(struct mt_machine *machine)
+{
+    struct seccomp_notif notification;
+    memset(&notification, 0, sizeof(notification));
+    machine->n_system_calls++;
+    if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
+        return errno == EINTR ? MT_EVENT_INTERRUPTED : MT_EVENT_FAILED;
+    machine->notification_id = notification.id;
+    machine->pid = (pid_t)notification.pid;
+    machine->is_parked = is_the_wait(&notification);
+    return machine->is_parked ? MT_EVENT_PARKED : MT_EVENT_DIED;
+}
+
 static enum mt_event receive(struct mt_machine *machine)
 {
     for (;;) {
-        struct seccomp_notif notification;
-        memset(&notification, 0, sizeof(notification));
-        machine->n_system_calls++;
-        if (ioctl(machine->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
-            machine->notification_id = notification.id;
-            machine->pid = (pid_t)notification.pid;
-            machine->is_parked = is_the_wait(&notification);
-            return machine->is_parked ? MT_EVENT_PARKED : MT_EVENT_DIED;
-        }
-        if (errno == EINTR)
-            return MT_EVENT_INTERRUPTED;
-        if (errno != ENOENT)
-            return MT_EVENT_FAILED;
+        enum mt_event event = receive_once(machine);
+        if (event != MT_EVENT_FAILED || errno != ENOENT)
+            return event;
         if (is_gone(machine))
             return MT_EVENT_DIED;
     }
 }
 
+/* Where the wait that was seen is no more, another call might sleep on: who waits looks again. */
 static enum mt_event receive_until(struct mt_machine *machine, uint64_t end_ns)
 {
     struct pollfd listener = {machine->listener, POLLIN, 0};
@@ -76,7 +81,10 @@ static enum mt_event receive_until(struct mt_machine *machine, uint64_t end_ns)
         return MT_EVENT_INTERRUPTED;
     if (n < 0)
         return MT_EVENT_FAILED;
-    return listener.revents & POLLIN ? receive(machine) : MT_EVENT_DIED;
+    if (!(listener.revents & POLLIN))
+        return MT_EVENT_DIED;
+    enum mt_event event = receive_once(machine);
+    return event == MT_EVENT_FAILED && errno == ENOENT ? MT_EVENT_INTERRUPTED : event;
 }
 
 static bool is_still_waiting(struct mt_machine *machine)
