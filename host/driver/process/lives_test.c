@@ -161,6 +161,43 @@ static void test_a_killed_zygote_takes_its_children_and_is_made_anew(void **stat
     assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
 }
 
+static void *make_in_thread(void *prepared)
+{
+    struct mt_machine *machine = NULL;
+    struct mt_window window;
+    mote_error err = {0};
+    (void)mt_driver_process.create(prepared, &machine, &window, &err);
+    return machine;
+}
+
+/* As it waits for the zygote, which everybody else waits for then. */
+static void test_a_thread_that_is_cancelled_leaves_others_their_zygote(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    pthread_t thread;
+    void *result;
+    load(&fixture, answers, sizeof(answers));
+    struct mt_process_prepared *prepared = fixture.prepared;
+    int zygote = zygote_pid(&fixture);
+    assert_int_equal(kill(zygote, SIGSTOP), 0);
+    assert_int_equal(pthread_create(&thread, NULL, make_in_thread, prepared), 0);
+    usleep(50000);
+    pthread_cancel(thread);
+    usleep(50000);
+    assert_int_equal(kill(zygote, SIGCONT), 0);
+    pthread_join(thread, &result);
+    int failure = pthread_mutex_trylock(&prepared->lock);
+    if (failure == 0)
+        pthread_mutex_unlock(&prepared->lock);
+    assert_int_equal(failure, 0);
+    renew(&fixture);
+    assert_answers(&fixture);
+    if (result != PTHREAD_CANCELED)
+        mt_driver_process.destroy(result, false);
+    unload(&fixture);
+}
+
 /* A child that is told to stop while it gives up what it was set up with goes on with that. */
 static void test_a_kick_leaves_no_child_half_made(void **state)
 {
@@ -412,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_children_killed_at_any_moment),
         cmocka_unit_test(test_children_end_with_their_host),
         cmocka_unit_test(test_a_killed_zygote_takes_its_children_and_is_made_anew),
+        cmocka_unit_test(test_a_thread_that_is_cancelled_leaves_others_their_zygote),
         cmocka_unit_test(test_a_kick_leaves_no_child_half_made),
         cmocka_unit_test(test_the_hosts_own_waiting_is_undisturbed),
         cmocka_unit_test(test_many_lives_leave_nothing),

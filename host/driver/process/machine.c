@@ -136,15 +136,18 @@ static mote_status ask(struct mt_machine *machine, bool is_tracked,
 }
 
 /* Descriptors come in the order of their numbers: of the child, its listener, then those by which
- * its writes are tracked. */
+ * its writes are tracked. A thread that is cancelled as it waits must not leave the lock taken. */
 static mote_status ask_for_child(struct mt_machine *machine, bool is_tracked, struct child *out,
                                  mote_error *err)
 {
     struct mt_channel_answer answer = {.fds = {-1, -1, -1, -1}};
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     pthread_mutex_lock(&machine->prepared->lock);
     mote_status status = ask(machine, is_tracked, &answer, err);
     bool has_listener = machine->prepared->waiting == &mt_waiting_by_notification;
     pthread_mutex_unlock(&machine->prepared->lock);
+    pthread_setcancelstate(cancel_state, NULL);
     const int *next = answer.fds;
     out->self = *next++;
     out->listener = has_listener ? *next++ : -1;
