@@ -3,13 +3,18 @@
 #include "host/driver/process/process_internal.h"
 
 #include "host/base/error.h"
+#include "host/os/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#define NS_PER_S 1000000000ull
+#define NS_PER_US 1000ull
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u
@@ -128,7 +133,20 @@ static void close_fds(int fds[MT_CHILD_MAX_SENT])
     }
 }
 
-static mote_status receive_one(int channel, struct mt_stub_answer *answer,
+/* Each recvmsg() waits for as long as the channel says. One that a signal ended is followed by
+ * another only when the first would not yet be over: signals may come without end. */
+static bool has_time_left(int channel, uint64_t started_ns)
+{
+    struct timeval patience;
+    socklen_t len_bytes = sizeof(patience);
+    if (getsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &patience, &len_bytes) != 0)
+        return false;
+    uint64_t patience_ns =
+        (uint64_t)patience.tv_sec * NS_PER_S + (uint64_t)patience.tv_usec * NS_PER_US;
+    return mt_clock_ns() - started_ns < patience_ns;
+}
+
+static mote_status receive_one(int channel, uint64_t started_ns, struct mt_stub_answer *answer,
                                struct mt_channel_answer *out, mote_error *err)
 {
     union control control;
@@ -142,7 +160,7 @@ static mote_status receive_one(int channel, struct mt_stub_answer *answer,
      */
     do
         n = recvmsg(channel, &head, MSG_CMSG_CLOEXEC);
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET) && has_time_left(channel, started_ns));
     if (n < 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "recvmsg from the zygote");
     if (n == 0)
@@ -159,9 +177,10 @@ static mote_status receive_one(int channel, struct mt_stub_answer *answer,
 mote_status mt_channel_receive(int channel, uint64_t sequence, struct mt_channel_answer *out,
                                mote_error *err)
 {
+    const uint64_t started_ns = mt_clock_ns();
     struct mt_stub_answer answer = {0, 0, 0};
     for (;;) {
-        mote_status status = receive_one(channel, &answer, out, err);
+        mote_status status = receive_one(channel, started_ns, &answer, out, err);
         if (status != MOTE_OK)
             return status;
         if (answer.sequence == sequence || answer.step != MT_STEP_NONE)

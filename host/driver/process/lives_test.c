@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +197,60 @@ static void test_a_thread_that_is_cancelled_leaves_others_their_zygote(void **st
     assert_answers(&fixture);
     if (result != PTHREAD_CANCELED)
         mt_driver_process.destroy(result, false);
+    unload(&fixture);
+}
+
+static volatile sig_atomic_t n_alarms;
+static int stopped_zygote;
+
+#define MANY_ALARMS 150 /* 3 s */
+
+/* Who waits for it without an end gets it back after a while. */
+static void count_alarm(int signal)
+{
+    (void)signal;
+    if (++n_alarms == MANY_ALARMS)
+        kill(stopped_zygote, SIGCONT);
+}
+
+static mote_status make_under_alarms(struct mt_machine **machine)
+{
+    const struct itimerval often = {{0, 20000}, {0, 20000}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    const struct sigaction count = {.sa_handler = count_alarm};
+    struct sigaction before;
+    struct mt_window window;
+    mote_error err = {0};
+    n_alarms = 0;
+    sigaction(SIGALRM, &count, &before);
+    setitimer(ITIMER_REAL, &often, NULL);
+    mote_status status = mt_driver_process.create(fixture.prepared, machine, &window, &err);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    return status;
+}
+
+/* Signals to the host do not make it wait any longer. */
+static void test_a_zygote_that_is_stopped_is_waited_for_until_an_end(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    const struct timeval patience = {.tv_usec = 200000};
+    struct mt_machine *machine = NULL;
+    load(&fixture, answers, sizeof(answers));
+    struct mt_process_prepared *prepared = fixture.prepared;
+    int channel = prepared->zygote.channel;
+    assert_int_equal(setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    stopped_zygote = zygote_pid(&fixture);
+    assert_int_equal(kill(stopped_zygote, SIGSTOP), 0);
+    mote_status status = make_under_alarms(&machine);
+    assert_int_equal(kill(stopped_zygote, SIGCONT), 0);
+    if (machine != NULL)
+        mt_driver_process.destroy(machine, false);
+    assert_int_equal(status, MOTE_E_SYSTEM);
+    assert_true(n_alarms < MANY_ALARMS);
+    renew(&fixture);
+    assert_answers(&fixture);
     unload(&fixture);
 }
 
@@ -450,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_children_end_with_their_host),
         cmocka_unit_test(test_a_killed_zygote_takes_its_children_and_is_made_anew),
         cmocka_unit_test(test_a_thread_that_is_cancelled_leaves_others_their_zygote),
+        cmocka_unit_test(test_a_zygote_that_is_stopped_is_waited_for_until_an_end),
         cmocka_unit_test(test_a_kick_leaves_no_child_half_made),
         cmocka_unit_test(test_the_hosts_own_waiting_is_undisturbed),
         cmocka_unit_test(test_many_lives_leave_nothing),
