@@ -39,6 +39,7 @@ void mt_process_forget_frames(struct mt_machine *machine)
 void mt_process_forget(struct mt_machine *machine)
 {
     memset(machine->to + MT_TO_TURN, 0, sizeof(uint32_t));
+    memset(&machine->frame, 0, sizeof(machine->frame));
     if (machine->may_hold_frames && has_frames(machine))
         mt_process_forget_frames(machine);
     else

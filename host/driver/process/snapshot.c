@@ -154,7 +154,8 @@ mote_status mt_process_save(struct mt_machine *machine, struct mt_cpu *out, mote
     return status;
 }
 
-/* The bases are in the child, which is not asked: it may be dead. */
+/* The bases are in the child, which is not asked: it may be dead. The last frame is of no use but
+ * where the guest goes on from it: it may be an earlier interruption's, or an earlier call's. */
 void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
 {
     uint64_t registers[MT_N_REGISTERS];
@@ -170,6 +171,8 @@ void mt_process_inspect(struct mt_machine *machine, struct mt_cpu *out)
         save_general(registers, out);
         return;
     }
+    if (machine->next != MT_NEXT_CONTEXT)
+        return;
     mt_process_frame_registers(&machine->frame, registers);
     save_general(registers, out);
     const uint8_t *area = mt_process_frame_vectors(machine, &len_bytes);

@@ -291,6 +291,53 @@ static void test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_chi
     assert_goes_on_with_vectors();
 }
 
+static enum mt_event receive_nothing(struct mt_machine *machine)
+{
+    (void)machine;
+    return MT_EVENT_INTERRUPTED;
+}
+
+static enum mt_event receive_nothing_until(struct mt_machine *machine, uint64_t end_ns)
+{
+    (void)machine;
+    (void)end_ns;
+    return MT_EVENT_INTERRUPTED;
+}
+
+static uint64_t rip_told(void)
+{
+    static struct mt_cpu cpu;
+    mt_driver_process.inspect(fixture.machine, &cpu);
+    return cpu.rip;
+}
+
+/* Where an earlier run was interrupted is not told as if this one had been. */
+static void test_registers_that_are_not_known_are_told_as_none(void **state)
+{
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    load(&fixture, changes_vectors, sizeof(changes_vectors));
+    start(&fixture, CODE, 20000 * MS);
+    do
+        assert_int_equal(run_once(&fixture).kind, MT_EXIT_INTERRUPTED);
+    while (fixture.machine->next != MT_NEXT_CONTEXT && mt_clock_ns() < fixture.deadline_ns);
+    assert_in_range(rip_told(), CODE, CODE + sizeof(changes_vectors));
+    start(&fixture, CODE, 20000 * MS);
+    assert_int_equal(rip_told(), 0);
+    undisturbed = fixture.machine->prepared->waiting;
+    struct mt_waiting disturbed = *undisturbed;
+    disturbed.receive = receive_nothing;
+    disturbed.receive_until = receive_nothing_until;
+    fixture.machine->prepared->waiting = &disturbed;
+    assert_int_equal(run_once(&fixture).kind, MT_EXIT_INTERRUPTED);
+    fixture.machine->prepared->waiting = undisturbed;
+    assert_int_equal(fixture.machine->next, MT_NEXT_WAIT);
+    assert_int_equal(rip_told(), 0);
+    mt_driver_process.forget(fixture.machine);
+    assert_int_equal(fixture.machine->frame.rip, 0);
+    unload(&fixture);
+}
+
 static mote_status answer_in_vain(struct mt_machine *machine, bool *is_lost, mote_error *err)
 {
     (void)machine;
@@ -431,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_a_kick_before_a_child_is_saved_changes_nothing_of_it),
         cmocka_unit_test(test_a_signal_to_its_host_changes_nothing_of_a_saved_child),
         cmocka_unit_test(test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_child),
+        cmocka_unit_test(test_registers_that_are_not_known_are_told_as_none),
         cmocka_unit_test(test_the_error_of_an_answer_is_told),
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
