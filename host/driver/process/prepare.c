@@ -67,6 +67,10 @@ static uint64_t read_xcr0(void)
     return (uint64_t)high << 32 | low;
 }
 
+_Static_assert(MT_VECTOR_IMAGE_MAX_BYTES <= MT_PROCESS_TO_BYTES - MT_TO_VECTORS &&
+                   MT_VECTOR_IMAGE_MAX_BYTES <= MT_PROCESS_FROM_BYTES - MT_FROM_VECTORS,
+               "vector state that a snapshot has room for has room between host and child");
+
 static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error *err)
 {
     uint32_t eax;
@@ -78,9 +82,9 @@ static mote_status examine_cpu(struct mt_process_prepared *prepared, mote_error 
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) ||
         !__get_cpuid_count(0xD, 0, &eax, &ebx, &ecx, &edx))
         return mt_fail(err, MOTE_E_SYSTEM, "CPU or kernel lacks XSAVE");
-    if (ecx > MT_PROCESS_TO_BYTES - MT_TO_VECTORS)
+    if (ecx > MT_VECTOR_IMAGE_MAX_BYTES)
         return mt_fail(err, MOTE_E_SYSTEM, "an XSAVE area of %u bytes is over the cap of %u", ecx,
-                       (unsigned)(MT_PROCESS_TO_BYTES - MT_TO_VECTORS));
+                       MT_VECTOR_IMAGE_MAX_BYTES);
     prepared->vector_bytes = ebx;
     prepared->vector_components = read_xcr0() & ~XCR0_PKRU;
     prepared->mxcsr_mask = read_mxcsr_mask();
