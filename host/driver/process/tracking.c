@@ -292,17 +292,25 @@ static void find_hole(struct mt_machine *machine)
     machine->n_known_blocks = -1;
 }
 
+/* Whether the child has a state that its guest goes on from. One that was interrupted on its way,
+ * or that is to be entered, starts from another. */
+static bool has_state(const struct mt_machine *machine)
+{
+    return machine->next == MT_NEXT_LOADED || machine->next == MT_NEXT_RETURN ||
+           machine->next == MT_NEXT_CONTEXT;
+}
+
 /* The new child starts from where the old one waits. */
 static bool put_tracked_child(struct mt_machine *machine)
 {
     mote_error err = {0};
     struct mt_cpu cpu;
-    bool is_to_enter = machine->next == MT_NEXT_ENTER;
-    if (!is_to_enter && mt_process_save(machine, &cpu, &err) != MOTE_OK)
+    bool is_to_load = has_state(machine);
+    if (is_to_load && mt_process_save(machine, &cpu, &err) != MOTE_OK)
         return false;
     if (mt_process_replace_child(machine, &err) != MOTE_OK)
         return false;
-    return is_to_enter || mt_process_load(machine, &cpu, &err) == MOTE_OK;
+    return !is_to_load || mt_process_load(machine, &cpu, &err) == MOTE_OK;
 }
 
 mote_status mt_process_track(struct mt_machine *machine, uint64_t zero_from, mote_error *err)

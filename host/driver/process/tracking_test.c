@@ -212,6 +212,61 @@ static void test_a_written_page_that_is_gone_still_counts_as_written(void **stat
     unload_with_set(&f, &set);
 }
 
+/* mov $104, %edx; 1: out %al, %dx; 2: cmpb $0, DATA; je 2b; jmp 1b */
+static const uint8_t waits_for_data[] = {0xBA, MT_PORT_DONE, 0,    0, 0, 0xEE, 0x80, 0x3C, 0x25,
+                                         0,    0x10,         0x20, 0, 0, 0x74, 0xF6, 0xEB, 0xF3};
+_Static_assert(DATA == 0x201000, "the code above");
+
+static enum mt_event receive_nothing(struct mt_machine *machine)
+{
+    (void)machine;
+    return MT_EVENT_INTERRUPTED;
+}
+
+static enum mt_event receive_nothing_until(struct mt_machine *machine, uint64_t end_ns)
+{
+    (void)machine;
+    (void)end_ns;
+    return MT_EVENT_INTERRUPTED;
+}
+
+/* As its host has a call given up by a signal to itself. */
+static void leave_running(struct fixture *f)
+{
+    const struct mt_waiting *waiting = f->machine->prepared->waiting;
+    struct mt_waiting disturbed = *waiting;
+    disturbed.receive = receive_nothing;
+    disturbed.receive_until = receive_nothing_until;
+    f->machine->prepared->waiting = &disturbed;
+    assert_int_equal(run_once(f).kind, MT_EXIT_INTERRUPTED);
+    f->machine->prepared->waiting = waiting;
+    assert_int_equal(f->machine->next, MT_NEXT_WAIT);
+}
+
+static void test_writes_are_tracked_after_a_call_that_was_given_up(void **state)
+{
+    static struct mt_cpu cpu;
+    struct fixture f;
+    mote_error err = {0};
+    SKIP_WITHOUT_DRIVER();
+    (void)state;
+    skip_without_tracking();
+    load(&f, waits_for_data, sizeof(waits_for_data));
+    start(&f, CODE, 20000 * MS);
+    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.save(f.machine, &cpu, &err), MOTE_OK);
+    leave_running(&f);
+    assert_int_equal(mt_driver_process.quiesce(f.machine, &err), MOTE_OK);
+    assert_int_equal(mt_driver_process.track(f.machine, UINT64_MAX, &err), MOTE_OK);
+    assert_true(f.machine->is_tracked);
+    mt_driver_process.forget(f.machine);
+    assert_int_equal(mt_driver_process.load(f.machine, &cpu, &err), MOTE_OK);
+    *guest_bytes(&f, DATA) = 1;
+    assert_int_equal(run_on(&f).kind, MT_EXIT_PORT);
+    unload(&f);
+}
+
 static void test_what_an_old_kernel_says_of_written_pages_is_not_believed(void **state)
 {
     SKIP_WITHOUT_DRIVER();
@@ -233,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_pages_that_did_not_exist_are_told_and_asked_for_once),
         cmocka_unit_test(test_a_few_pages_behind_the_hole_count_as_written),
         cmocka_unit_test(test_a_written_page_that_is_gone_still_counts_as_written),
+        cmocka_unit_test(test_writes_are_tracked_after_a_call_that_was_given_up),
         cmocka_unit_test(test_what_an_old_kernel_says_of_written_pages_is_not_believed),
         cmocka_unit_test(test_without_tracking_every_page_that_exists_counts_as_written),
     };
