@@ -177,8 +177,8 @@ static mote_status cancelled(const struct mt_run *run, mote_error *err)
     return status;
 }
 
-/* A signal ended the run: it may have been the deadline, a cancel, or neither. */
-static mote_status interrupted(struct mt_run *run, mote_error *err)
+/* Whether a limit has passed by now, or a cancel has come. */
+static mote_status check_limits_and_cancel(struct mt_run *run, mote_error *err)
 {
     if (mt_guard_is_cancelled(&run->sandbox->guard))
         return cancelled(run, err);
@@ -254,6 +254,9 @@ static mote_status take_host_call(struct mt_run *run, size_t n_records, bool tri
     mote_status status = list_elements(sandbox, elements, n_records, 1, err);
     if (status == MOTE_OK)
         status = deliver(run, elements, n_records, err);
+    /* No function is begun for a call that is over by then. */
+    if (status == MOTE_OK && n_records > 0)
+        status = check_limits_and_cancel(run, err);
     if (status != MOTE_OK)
         return status;
     mt_buffers_drop_from(&sandbox->buffers, &elements[n_records]);
@@ -353,7 +356,7 @@ static mote_status answer_exit(struct mt_run *run, const struct mt_exit *exit, b
     if (run->sandbox->settings.metrics != NULL)
         mt_metrics_exit(run->sandbox->settings.metrics, exit->kind);
     if (exit->kind == MT_EXIT_INTERRUPTED)
-        return interrupted(run, err);
+        return check_limits_and_cancel(run, err); /* or the signal was neither */
     run->sandbox->stats.exits++;
     run->sandbox->stats.last_exits++;
     switch (exit->kind) {

@@ -55,6 +55,80 @@ static void test_a_guest_that_tries_in_vain_is_stopped_at_its_limit(void **state
     guest_close(&guest);
 }
 
+/* ---- Prints and records before a host call ---- */
+
+static mote_status print_slowly(void *context, const mote_value *args, size_t n_args,
+                                mote_value *result, mote_error *err)
+{
+    (void)args, (void)n_args, (void)err;
+    uint64_t end_ns = mt_clock_ns() + 20000000;
+    if (context != NULL)
+        (void)mote_sandbox_cancel(((struct guest *)context)->sandbox);
+    while (context == NULL && mt_clock_ns() < end_ns)
+        sched_yield();
+    *result = mote_i32(4);
+    return MOTE_OK;
+}
+
+static mote_status count_calls(void *context, const mote_value *args, size_t n_args,
+                               mote_value *result, mote_error *err)
+{
+    (void)args, (void)n_args, (void)err;
+    ++*(int *)context;
+    *result = mote_i32(1);
+    return MOTE_OK;
+}
+
+/* A guest that has printed, and calls F. canceller: whom the print cancels; NULL: it takes long. */
+static void open_printing_caller(struct guest *guest, struct guest *canceller, int *n_calls)
+{
+    mote_config config = MOTE_CONFIG_INIT;
+    const mote_host_function print = {.name = "HostPrint",
+                                      .fn = print_slowly,
+                                      .context = canceller,
+                                      .returns = MOTE_TYPE_I32,
+                                      .n_params = 1,
+                                      .params = {MOTE_TYPE_STR}};
+    const mote_host_function function = {
+        .name = "F", .fn = count_calls, .context = n_calls, .returns = MOTE_TYPE_I32};
+    config.time_limit_us = canceller == NULL ? 1000 : 60000000;
+    config.cancel_wait_us = 1000;
+    guest_open(guest, GUEST_MOTE, &config);
+    assert_fine(mote_sandbox_register(guest->sandbox, &print, &last_error));
+    assert_fine(mote_sandbox_register(guest->sandbox, &function, &last_error));
+    guest_start(guest);
+    assert_fine(guest_init(guest));
+    guest_push_call(guest, "F", NULL, 0);
+    guest_push_log(guest, MT_LOG_LEVEL_NONE, "text");
+    guest_out(guest, MT_PORT_CALL, 1);
+}
+
+static void test_no_host_function_starts_past_the_limit(void **state)
+{
+    (void)state;
+    struct guest guest;
+    int n_calls = 0;
+    open_printing_caller(&guest, NULL, &n_calls);
+    assert_error(guest_echo(&guest), MOTE_E_TIME_LIMIT);
+    assert_int_equal(n_calls, 0);
+    assert_string_equal(last_error.limit.kind, "wall");
+    assert_string_equal(last_error.function, "");
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
+static void test_no_host_function_starts_in_a_call_that_was_cancelled(void **state)
+{
+    (void)state;
+    struct guest guest;
+    int n_calls = 0;
+    open_printing_caller(&guest, &guest, &n_calls);
+    assert_error(guest_echo(&guest), MOTE_E_CANCELLED);
+    assert_int_equal(n_calls, 0);
+    assert_state(&guest, MOTE_SANDBOX_POISONED);
+    guest_close(&guest);
+}
+
 /* ---- Processor time ---- */
 
 #define CPU_LIMIT_US 3000u
@@ -463,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_guest_that_does_not_end_is_stopped_at_its_limit),
         cmocka_unit_test(test_a_guest_that_tries_in_vain_is_stopped_at_its_limit),
+        cmocka_unit_test(test_no_host_function_starts_past_the_limit),
+        cmocka_unit_test(test_no_host_function_starts_in_a_call_that_was_cancelled),
         cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
         cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
         cmocka_unit_test(test_processor_time_of_a_host_function_is_not_the_guests),
