@@ -125,8 +125,9 @@ struct mt_driver {
     mote_status (*run)(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
 
     /* Make the run that is going on, or the next one, end with MT_EXIT_INTERRUPTED. From any thread
-     * between begin and the end of the call; async-signal-safe. */
-    void (*kick)(struct mt_machine *machine);
+     * between begin and the end of the call; async-signal-safe. False when the calling thread could
+     * not: it may be under a filter of system calls. */
+    bool (*kick)(struct mt_machine *machine);
 
     /* ---- For snapshots. Between runs, by who may run the machine; pages are numbered from the
      * start of the private memory. ---- */

@@ -212,11 +212,12 @@ void mt_alarm_open_mask(sigset_t *mask)
 
 /* Where no more signals may be queued (RLIMIT_SIGPENDING) the timer has one of its own. Its thread
  * may arm the timer just then, and looks for that. */
-void mt_alarm_ring(struct mt_alarm *alarm)
+bool mt_alarm_ring(struct mt_alarm *alarm)
 {
-    if (syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal()) == 0 ||
-        errno != EAGAIN)
-        return;
+    if (syscall(SYS_tgkill, alarm->process, alarm->thread, mt_alarm_signal()) == 0)
+        return true;
+    if (errno != EAGAIN)
+        return false;
     atomic_store(&alarm->is_rung, true);
-    (void)timer_settime(alarm->timer, 0, &at_once, NULL);
+    return timer_settime(alarm->timer, 0, &at_once, NULL) == 0;
 }

@@ -41,8 +41,8 @@ bool mt_alarm_drain(struct mt_alarm *alarm);
 /* The signal mask for running a guest: the thread's own, with the signal opened. */
 void mt_alarm_open_mask(sigset_t *mask);
 
-/* Send the signal to the alarm's thread, from any thread. The caller sees to it that the alarm is
- * held. Async-signal-safe. */
-void mt_alarm_ring(struct mt_alarm *alarm);
+/* Send the signal to the alarm's thread, from any thread; false when that was refused. The caller
+ * sees to it that the alarm is held. Async-signal-safe. */
+bool mt_alarm_ring(struct mt_alarm *alarm);
 
 #endif

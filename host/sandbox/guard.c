@@ -49,6 +49,7 @@ void mt_guard_release(struct mt_guard *guard)
 void mt_guard_end(struct mt_guard *guard)
 {
     while (!exchange(guard, MT_GUARD_RUNNING, MT_GUARD_CLAIMED) &&
+           !exchange(guard, MT_GUARD_MARKED, MT_GUARD_CLAIMED) &&
            !exchange(guard, MT_GUARD_KICKED, MT_GUARD_CLAIMED))
         sched_yield();
 }
@@ -56,11 +57,12 @@ void mt_guard_end(struct mt_guard *guard)
 void mt_guard_cancel(struct mt_guard *guard, const struct mt_driver *driver,
                      struct mt_machine *machine)
 {
-    if (!exchange(guard, MT_GUARD_RUNNING, MT_GUARD_KICKING))
+    if (!exchange(guard, MT_GUARD_RUNNING, MT_GUARD_KICKING) &&
+        !exchange(guard, MT_GUARD_MARKED, MT_GUARD_KICKING))
         return;
     int before = errno;
-    if (acts_for == NULL || !mt_guard_is_mine(guard))
-        driver->kick(machine);
+    bool needs_none = acts_for != NULL && mt_guard_is_mine(guard);
+    bool is_over = needs_none || driver->kick(machine);
     errno = before; /* the interrupted code's, where a signal handler cancels */
-    atomic_store(&guard->word, MT_GUARD_KICKED);
+    atomic_store(&guard->word, is_over ? MT_GUARD_KICKED : MT_GUARD_MARKED);
 }

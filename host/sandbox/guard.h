@@ -8,9 +8,13 @@
  *                         |              | cancel            ^
  *                         | release      v        (waits)    |
  *                         +--> idle   kicking ---> kicked ---+
+ *                                      |   ^                 |
+ *                              refused v   | cancel          |
+ *                                     marked ----------------+
  *
  * While a cancel is kicking, the call cannot end: so the thread that is kicked is still there, and
- * no later call can be hit.
+ * no later call can be hit. A kick that was refused to its thread leaves the call marked: it ends
+ * at its next exit, or another thread's cancel kicks.
  */
 #ifndef MOTE_HOST_SANDBOX_GUARD_H
 #define MOTE_HOST_SANDBOX_GUARD_H
@@ -18,7 +22,14 @@
 #include "host/driver/driver.h"
 #include <stdatomic.h>
 
-enum { MT_GUARD_IDLE, MT_GUARD_CLAIMED, MT_GUARD_RUNNING, MT_GUARD_KICKING, MT_GUARD_KICKED };
+enum {
+    MT_GUARD_IDLE,
+    MT_GUARD_CLAIMED,
+    MT_GUARD_RUNNING,
+    MT_GUARD_KICKING,
+    MT_GUARD_MARKED,
+    MT_GUARD_KICKED
+};
 
 struct mt_guard {
     _Atomic unsigned word;
@@ -45,7 +56,7 @@ void mt_guard_end(struct mt_guard *guard);
 static inline bool mt_guard_is_cancelled(const struct mt_guard *guard)
 {
     unsigned word = atomic_load_explicit(&guard->word, memory_order_acquire);
-    return word == MT_GUARD_KICKING || word == MT_GUARD_KICKED;
+    return word == MT_GUARD_KICKING || word == MT_GUARD_MARKED || word == MT_GUARD_KICKED;
 }
 /* Cancel what is running, if anything is. Any thread; async-signal-safe. A thread that acts for the
  * owner kicks nobody: the owner is in no guest, and looks before it enters one. */

@@ -203,6 +203,11 @@ MOTE_NODISCARD mote_status mote_call(mote_sandbox *sandbox, const char *function
  * If none is running nothing happens, and no later call is affected. A host function that is
  * running is not interrupted: the call ends when it returns.
  *
+ * A filtered host function that cancels the call of another sandbox sends a signal, and must be
+ * allowed that: tgkill with driver kvm, pidfd_send_signal with driver process. If it is not, the
+ * call ends when its guest next needs the host or its limit passes, or when it is cancelled again
+ * by a thread that may.
+ *
  * Units: none.
  * Owner: nothing changes hands.
  * Threads: any, at any time until the sandbox is destroyed; never blocks; async-signal-safe.

@@ -461,6 +461,42 @@ static void test_limits_and_cancels_take_effect_when_it_returns(void **state)
     mote_sandbox_destroy(sandbox);
 }
 
+static mote_status cancel_other(void *context, const mote_value *args, size_t n_args,
+                                mote_value *result, mote_error *err)
+{
+    (void)args, (void)n_args, (void)err;
+    *result = mote_i32((int32_t)mote_sandbox_cancel(context));
+    return MOTE_OK;
+}
+
+/* The function may not send the signal, and its own call ends with that. Whoever may, still can. */
+static void test_a_cancel_that_was_refused_its_signal_is_not_the_last(void **state)
+{
+    (void)state;
+    need_filters();
+    pthread_t thread;
+    int32_t answer;
+    mote_config config = filtered();
+    config.time_limit_us = 20000000;
+    mote_sandbox *other = open_asking_with(&config, make_call, NULL, NULL, 0);
+    mote_sandbox *sandbox = open_asking(cancel_other, other, NULL, 0);
+    assert_int_equal(pthread_create(&thread, NULL, call_endless, other), 0);
+    wait_until_busy(other);
+    mote_status status = MOTE_OK;
+    while (status == MOTE_OK) /* until the call has begun that can be cancelled */
+        status = ask(sandbox, 1, &answer);
+    assert_status(status, MOTE_E_SYSTEM_CALL);
+    uint64_t before_us = now_us();
+    assert_ok(mote_sandbox_cancel(other));
+    void *failed = NULL;
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    /* At its limit it would end as cancelled, too. */
+    assert_true(now_us() - before_us < config.time_limit_us / 2);
+    mote_sandbox_destroy(sandbox);
+    mote_sandbox_destroy(other);
+}
+
 /* A function that returns after its call was cancelled. */
 struct patient {
     mote_sandbox *sandbox;
@@ -794,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_another_threads_sandbox_is_busy),
         cmocka_unit_test(test_a_circle_of_workers_is_refused),
         cmocka_unit_test(test_a_function_may_cancel_its_own_call),
+        cmocka_unit_test(test_a_cancel_that_was_refused_its_signal_is_not_the_last),
         cmocka_unit_test(test_limits_and_cancels_take_effect_when_it_returns),
         cmocka_unit_test(test_a_cancel_from_elsewhere_takes_effect_when_it_returns),
         cmocka_unit_test(test_a_print_function_is_filtered_and_a_callback_is_not),

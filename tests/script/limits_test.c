@@ -380,6 +380,37 @@ static void test_a_second_cancel_kicks_no_more(void **state)
     guest_close(&guest);
 }
 
+static void cancel_in_vain(struct mt_machine *machine, void *context)
+{
+    mt_script_fail_next(MT_SCRIPT_KICK, MOTE_E_SYSTEM);
+    cancel(machine, context);
+}
+
+static void cancel_in_vain_and_thrice(struct mt_machine *machine, void *context)
+{
+    cancel_in_vain(machine, context);
+    cancel_in_vain(machine, context);
+    cancel_twice(machine, context);
+}
+
+/* A kick may be refused to who cancels: the next one kicks, and the call is cancelled anyway. */
+static void test_a_cancel_after_one_that_could_not_kick_kicks(void **state)
+{
+    (void)state;
+    static void (*const ways[])(struct mt_machine *, void *) = {cancel_in_vain,
+                                                                cancel_in_vain_and_thrice};
+    for (size_t i = 0; i < 2; i++) {
+        struct guest guest;
+        guest_ready(&guest, GUEST_MOTE, NULL);
+        struct mt_script_step *step = guest_interrupted(&guest);
+        step->act = ways[i];
+        step->context = &guest;
+        assert_cancelled(&guest, guest_echo(&guest), "call");
+        assert_int_equal(mt_script_record_of(guest.sandbox->machine).n_kicks, i == 0 ? 1 : 3);
+        guest_close(&guest);
+    }
+}
+
 static void test_a_cancel_in_the_last_step_hits_neither_this_call_nor_the_next(void **state)
 {
     (void)state;
@@ -548,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_signals_that_are_neither_do_not_end_a_call),
         cmocka_unit_test(test_a_cancel_ends_the_call_at_the_guests_next_step),
         cmocka_unit_test(test_a_second_cancel_kicks_no_more),
+        cmocka_unit_test(test_a_cancel_after_one_that_could_not_kick_kicks),
         cmocka_unit_test(test_a_cancel_in_the_last_step_hits_neither_this_call_nor_the_next),
         cmocka_unit_test(test_a_cancel_of_an_idle_sandbox_is_nothing),
         cmocka_unit_test(test_a_cancel_ends_init),

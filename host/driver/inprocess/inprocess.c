@@ -63,9 +63,10 @@ static mote_status begin(struct mt_machine *machine, uint64_t deadline_ns, mote_
     return MOTE_OK;
 }
 
-static void kick(struct mt_machine *machine)
+static bool kick(struct mt_machine *machine)
 {
     atomic_store(&machine->is_kicked, true);
+    return true;
 }
 
 static uint64_t cpu_time_ns(const struct mt_machine *machine)

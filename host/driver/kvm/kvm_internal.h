@@ -169,7 +169,7 @@ static inline struct mt_kvm_selectors mt_kvm_selectors(void)
 }
 
 void mt_kvm_put_selectors_back(struct mt_kvm_selectors before);
-void mt_kvm_kick(struct mt_machine *machine);
+bool mt_kvm_kick(struct mt_machine *machine);
 
 mote_status mt_kvm_quiesce(struct mt_machine *machine, mote_error *err);
 mote_status mt_kvm_list_used(struct mt_machine *machine, struct mt_page_set *set, mote_error *err);

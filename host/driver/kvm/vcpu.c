@@ -218,7 +218,7 @@ mote_status mt_kvm_run(struct mt_machine *machine, struct mt_exit *out, mote_err
     return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "KVM_RUN");
 }
 
-void mt_kvm_kick(struct mt_machine *machine)
+bool mt_kvm_kick(struct mt_machine *machine)
 {
-    mt_alarm_ring(machine->alarm);
+    return mt_alarm_ring(machine->alarm);
 }

@@ -228,7 +228,7 @@ void mt_process_spin(struct mt_machine *machine, uint64_t spin_ns);
 void mt_process_enter(struct mt_machine *machine, const struct mt_registers *registers);
 mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, mote_error *err);
 mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote_error *err);
-void mt_process_kick(struct mt_machine *machine);
+bool mt_process_kick(struct mt_machine *machine);
 uint64_t mt_process_cpu_time_ns(const struct mt_machine *machine);
 /* Bring the child to where the kernel says that it waits. False when it died or does not stop. */
 bool mt_process_park(struct mt_machine *machine);

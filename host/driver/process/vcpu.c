@@ -696,8 +696,8 @@ mote_status mt_process_run(struct mt_machine *machine, struct mt_exit *out, mote
     return report(machine, event, out, err);
 }
 
-void mt_process_kick(struct mt_machine *machine)
+bool mt_process_kick(struct mt_machine *machine)
 {
     __atomic_store_n(&machine->is_kick_sent, true, __ATOMIC_RELEASE);
-    signal_child(machine, MT_PROCESS_KICK);
+    return syscall(SYS_pidfd_send_signal, machine->child, MT_PROCESS_KICK, NULL, 0) == 0;
 }

@@ -220,10 +220,13 @@ static mote_status run(struct mt_machine *machine, struct mt_exit *out, mote_err
     return play_step(machine, step, out, err);
 }
 
-static void kick(struct mt_machine *machine)
+static bool kick(struct mt_machine *machine)
 {
     atomic_fetch_add(&machine->n_kicks, 1);
+    if (take_failure(MT_SCRIPT_KICK, NULL) != MOTE_OK)
+        return false;
     atomic_store(&machine->is_kicked, true);
+    return true;
 }
 
 /* ---- Snapshots: every page counts as used, and as written ---- */

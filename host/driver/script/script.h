@@ -56,6 +56,7 @@ enum mt_script_operation {
     MT_SCRIPT_LIST_WRITTEN,
     MT_SCRIPT_SAVE,
     MT_SCRIPT_LOAD,
+    MT_SCRIPT_KICK, /* it is not sent; whatever the status */
     MT_SCRIPT_N_OPERATIONS
 };
 
