@@ -6,11 +6,13 @@
 #include "host/base/text.h"
 #include "host/driver/drivers.h"
 #include "host/driver/measure.h"
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The fastest driver is measured once per process: its index and 1; 0 before that. */
+/* The fastest driver is measured once per process: its index and 1; 0 before that, and while
+ * something that passes kept one from being measured. */
 static _Atomic size_t fastest_learnt;
 
 /* Hyperlight 0.1's way to debug a PE guest: the system's own loader puts it into the host's
@@ -55,16 +57,29 @@ static size_t first_working(void)
     return first_hardware();
 }
 
-static size_t measure_fastest(void)
+/* Whether a driver that could not be measured may be measured later: the process was short of
+ * something, or the driver works. */
+static bool may_pass(size_t index, const struct mt_driver *driver, const mote_error *err)
+{
+    return err->os_errno == EMFILE || err->os_errno == ENFILE || err->os_errno == EAGAIN ||
+           err->os_errno == ENOMEM || works(index, driver);
+}
+
+/* *is_sure: all were measured that ever could be. */
+static size_t measure_fastest(bool *is_sure)
 {
     const struct mt_driver *driver;
     size_t best = first_hardware();
     uint64_t best_ns = UINT64_MAX;
+    *is_sure = true;
     for (size_t i = 0; (driver = mt_driver_at(i)) != NULL; i++) {
         struct mt_measurement measured;
+        mote_error err;
         if (driver->is_for_debugging)
             continue;
-        if (mt_driver_measure(driver, &measured, NULL) == MOTE_OK && measured.call_ns < best_ns) {
+        if (mt_driver_measure(driver, &measured, &err) != MOTE_OK) {
+            *is_sure = *is_sure && !may_pass(i, driver, &err);
+        } else if (measured.call_ns < best_ns) {
             best = i;
             best_ns = measured.call_ns;
         }
@@ -74,12 +89,14 @@ static size_t measure_fastest(void)
 
 static size_t fastest(void)
 {
+    bool is_sure = true;
     size_t learnt = atomic_load(&fastest_learnt);
-    if (learnt == 0) {
-        learnt = measure_fastest() + 1;
-        atomic_store(&fastest_learnt, learnt);
-    }
-    return learnt - 1;
+    if (learnt != 0)
+        return learnt - 1;
+    size_t best = measure_fastest(&is_sure);
+    if (is_sure)
+        atomic_store(&fastest_learnt, best + 1);
+    return best;
 }
 
 static mote_status find_named(const char *name, const struct mt_driver **driver, mote_error *err)
