@@ -369,9 +369,9 @@ void mt_worker_destroy(struct mt_worker *worker, bool is_copy)
 
 /* ---- Jobs ---- */
 
-mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls *allowed,
-                          void (*fn)(void *context), void *context, struct mt_verdict *verdict,
-                          mote_error *err)
+static mote_status run_job(struct mt_worker *worker, const struct mt_system_calls *allowed,
+                           void (*fn)(void *context), void *context, struct mt_verdict *verdict,
+                           mote_error *err)
 {
     if (worker->is_out_of_reach)
         return mt_fail(err, MOTE_E_SYSTEM, "the worker of host functions is out of reach");
@@ -397,6 +397,19 @@ mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls
         join_ended(worker);
     *verdict = found;
     return MOTE_OK;
+}
+
+/* The job uses what its caller has on its stack: a caller that is cancelled stays until it is done.
+ */
+mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls *allowed,
+                          void (*fn)(void *context), void *context, struct mt_verdict *verdict,
+                          mote_error *err)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    mote_status status = run_job(worker, allowed, fn, context, verdict, err);
+    pthread_setcancelstate(before, NULL);
+    return status;
 }
 
 static void try_call(void *context)

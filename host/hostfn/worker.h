@@ -33,8 +33,9 @@ mote_status mt_worker_create(const mote_allocator *allocator, struct mt_worker *
 void mt_worker_destroy(struct mt_worker *worker, bool is_copy);
 
 /* Have fn run, and wait until it is done. It may make the system calls of the set, too; any other
- * is EPERM to it. Where the last job has ended its thread, another one is started. MOTE_E_SYSTEM:
- * fn was not run, or nobody knows how it ended; in either case it runs no more. */
+ * is EPERM to it. Where the last job has ended its thread, another one is started. A thread that is
+ * cancelled (pthread_cancel()) waits on. MOTE_E_SYSTEM: fn was not run, or nobody knows how it
+ * ended; in either case it runs no more. */
 mote_status mt_worker_run(struct mt_worker *worker, const struct mt_system_calls *allowed,
                           void (*fn)(void *context), void *context, struct mt_verdict *verdict,
                           mote_error *err);

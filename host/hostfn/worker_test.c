@@ -712,6 +712,62 @@ static void test_where_no_call_can_go_through_creation_fails(void **state)
 
 /* ---- Sets and names ---- */
 
+/* ---- A caller that is cancelled ---- */
+
+struct cancelled_caller {
+    struct mt_worker *worker;
+    atomic_bool is_inside;
+    atomic_bool may_return;
+    atomic_bool has_ended; /* the caller */
+    bool has_returned;     /* its run */
+};
+
+static void wait_inside(void *context)
+{
+    struct cancelled_caller *caller = context;
+    atomic_store(&caller->is_inside, true);
+    while (!atomic_load(&caller->may_return))
+        continue;
+}
+
+static void note_end(void *context)
+{
+    atomic_store(&((struct cancelled_caller *)context)->has_ended, true);
+}
+
+static void *run_until_cancelled(void *context)
+{
+    struct cancelled_caller *caller = context;
+    struct mt_verdict verdict;
+    pthread_cleanup_push(note_end, caller);
+    caller->has_returned =
+        mt_worker_run(caller->worker, &nothing, wait_inside, caller, &verdict, NULL) == MOTE_OK;
+    pthread_testcancel();
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+/* The job uses what is on the caller's stack. */
+static void test_a_caller_that_is_cancelled_waits_for_its_job(void **state)
+{
+    (void)state;
+    struct cancelled_caller caller = {.worker = open_worker()};
+    pthread_t thread;
+    void *how = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, run_until_cancelled, &caller), 0);
+    while (!atomic_load(&caller.is_inside))
+        usleep(1000);
+    assert_int_equal(pthread_cancel(thread), 0);
+    usleep(50000);
+    bool was_early = atomic_load(&caller.has_ended);
+    atomic_store(&caller.may_return, true);
+    assert_int_equal(pthread_join(thread, &how), 0);
+    assert_false(was_early);
+    assert_true(caller.has_returned);
+    assert_ptr_equal(how, PTHREAD_CANCELED);
+    mt_worker_destroy(caller.worker, false);
+}
+
 static void test_sets_are_of_numbers_in_range(void **state)
 {
     (void)state;
@@ -779,6 +835,7 @@ int main(void)
 #endif
         cmocka_unit_test(test_without_notification_creation_fails),
         cmocka_unit_test(test_where_no_call_can_go_through_creation_fails),
+        cmocka_unit_test(test_a_caller_that_is_cancelled_waits_for_its_job),
         cmocka_unit_test(test_sets_are_of_numbers_in_range),
         cmocka_unit_test(test_names_are_the_kernels),
     };
