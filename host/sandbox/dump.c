@@ -19,7 +19,8 @@ static bool is_fault(const mote_sandbox *sandbox)
     return sandbox->last_fault.kind == MT_EXIT_FAULT;
 }
 
-/* Debuggers know signals: the one that Linux would have sent a process. */
+/* Debuggers know signals: the one that Linux would have sent a process. By a halt a guest says that
+ * it is done. */
 static int signal_of(const mote_sandbox *sandbox)
 {
     static const struct {
@@ -27,6 +28,8 @@ static int signal_of(const mote_sandbox *sandbox)
         int signal;
     } signals[] = {{0, SIGFPE},  {1, SIGTRAP}, {3, SIGTRAP}, {4, SIGFPE},  {6, SIGILL},
                    {16, SIGFPE}, {17, SIGBUS}, {19, SIGFPE}, {14, SIGSEGV}};
+    if (is_fault(sandbox) && mt_fault_is_finish(sandbox->template, &sandbox->last_fault))
+        return SIGABRT;
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (is_fault(sandbox) && signals[i].vector == sandbox->last_fault.fault.vector)
             return signals[i].signal;

@@ -340,10 +340,9 @@ static mote_status answer_port(struct mt_run *run, const struct mt_exit *exit, b
 static mote_status answer_fault(struct mt_run *run, const struct mt_exit *exit, bool *is_done,
                                 mote_error *err)
 {
-    if (!mt_fault_is_finish(run->sandbox->template, exit)) {
-        run->sandbox->last_fault = *exit;
+    run->sandbox->last_fault = *exit;
+    if (!mt_fault_is_finish(run->sandbox->template, exit))
         return mt_fault_report(run->sandbox, exit, err);
-    }
     if (run->sandbox->image->parsed.facts.abi != MOTE_ABI_HYPERLIGHT_0_1)
         return mt_fail(err, MOTE_E_NO_RESULT, "guest halted at 0x%" PRIx64, exit->fault.rip);
     *is_done = true;

@@ -52,7 +52,7 @@ struct mote_sandbox {
     struct mt_copy result_copy;  /* (g) the last result's message: the caller's views point here */
     struct mt_copy message_copy; /* (g) the message that is being looked at */
     struct mt_history history;   /* (g) */
-    struct mt_exit last_fault;   /* (g) of the last run; its kind says whether it was one */
+    struct mt_exit last_fault;   /* (g) or halt of the last run; its kind says whether it was one */
     uint64_t dispatch;           /* (g) where a 0.1 guest wants its calls */
     mote_sandbox_stats stats;    /* (g) */
     struct mt_rate log_rate;     /* (g) where the settings limit it */

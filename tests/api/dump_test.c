@@ -110,7 +110,27 @@ static struct elf_prstatus read_status(void)
     return status;
 }
 
-#define FS_BASE 21 /* in pr_reg (struct user_regs_struct), before the GS base */
+#define RIP 16     /* in pr_reg (struct user_regs_struct) */
+#define FS_BASE 21 /* before the GS base */
+
+/* Whether the file has an executable segment with that address. */
+static bool is_in_code(uint64_t address)
+{
+    Elf64_Ehdr head;
+    Elf64_Phdr segment;
+    bool is_in = false;
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(&head, sizeof(head), 1, file), 1);
+    assert_int_equal(fseek(file, (long)head.e_phoff, SEEK_SET), 0);
+    for (size_t i = 0; i < head.e_phnum; i++) {
+        assert_int_equal(fread(&segment, sizeof(segment), 1, file), 1);
+        is_in |= segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0 &&
+                 address - segment.p_vaddr < segment.p_memsz;
+    }
+    fclose(file);
+    return is_in;
+}
 
 /* Registers and memory in a file are of one moment. */
 static void test_a_fault_that_is_undone_is_not_dumped(void **state)
@@ -132,6 +152,41 @@ static void test_a_fault_that_is_undone_is_not_dumped(void **state)
     if (strcmp(mote_sandbox_driver(sandbox), "process") == 0)
         memcpy(&after.pr_reg[FS_BASE], &before.pr_reg[FS_BASE], 2 * sizeof(after.pr_reg[0]));
     assert_memory_equal(&after.pr_reg, &before.pr_reg, sizeof(after.pr_reg));
+    mote_sandbox_destroy(sandbox);
+}
+
+/* The virtual CPU is in the monitor, or in the stub, when a guest has halted. */
+static void test_a_guest_that_halted_is_dumped_where_it_did(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    unsigned long long rip = 0;
+    mote_sandbox *sandbox = open_sandbox(MISBEHAVE, NULL);
+    assert_status(call_void(sandbox, "Halt"), MOTE_E_NO_RESULT);
+    const char *address = strstr(last_error.text, "0x");
+    assert_non_null(address);
+    rip = strtoull(address, NULL, 16);
+    assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+    const struct elf_prstatus halted = read_status();
+    assert_int_equal(halted.pr_reg[RIP], rip);
+    assert_int_equal(halted.pr_cursig, SIGABRT);
+    mote_sandbox_destroy(sandbox);
+}
+
+/* A guest of 0.1 says by a halt that it is done. */
+static void test_a_guest_of_0_1_is_dumped_where_it_finished(void **state)
+{
+    (void)state;
+    NEEDS_DRIVER();
+    const mote_value numbers[] = {mote_i32(40), mote_i32(2)};
+    mote_sandbox *sandbox = open_sandbox(ABI01, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mote_sandbox_dump(sandbox, path, &last_error));
+        const struct elf_prstatus ready = read_status();
+        assert_true(is_in_code(ready.pr_reg[RIP]));
+        assert_int_equal(ready.pr_cursig, SIGABRT);
+        assert_ok(mote_call(sandbox, "Add", numbers, 2, MOTE_TYPE_I32, NULL, &last_error));
+    }
     mote_sandbox_destroy(sandbox);
 }
 
@@ -347,6 +402,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_every_state_is_dumped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_that_is_undone_is_not_dumped, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_guest_that_halted_is_dumped_where_it_did, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_guest_of_0_1_is_dumped_where_it_finished, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_is_dumped_when_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
