@@ -148,7 +148,9 @@ static mote_status check_cpu_limit(struct mt_run *run, uint64_t now_ns, mote_err
 {
     const mote_sandbox *sandbox = run->sandbox;
     uint64_t limit_ns = sandbox->settings.cpu_limit_us * NS_PER_US;
-    uint64_t used_ns = sandbox->driver->cpu_time_ns(sandbox->machine) - run->cpu_started_ns;
+    uint64_t now_used_ns = sandbox->driver->cpu_time_ns(sandbox->machine);
+    /* Of a guest that is gone the driver may know less than before. */
+    uint64_t used_ns = now_used_ns > run->cpu_started_ns ? now_used_ns - run->cpu_started_ns : 0;
     if (used_ns >= limit_ns)
         return out_of_cpu_time(run, used_ns / NS_PER_US, err);
     look_again_in(run, now_ns, limit_ns - used_ns);

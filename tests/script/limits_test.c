@@ -205,6 +205,21 @@ static void test_a_guest_that_waited_has_the_rest_of_its_processor_time(void **s
     guest_close(&guest);
 }
 
+/* The clock of a guest that is gone may say less than before. */
+static void test_a_clock_that_goes_back_is_no_time_used(void **state)
+{
+    (void)state;
+    struct guest guest;
+    struct worker worker;
+    open_worker(&guest);
+    guest_works(&guest, &worker, 0);
+    const struct mt_wire_value text = {.type = MT_WIRE_STR, .as.view = {(const uint8_t *)"x", 1}};
+    guest_push_result(&guest, &text);
+    guest_done(&guest);
+    assert_fine(guest_echo(&guest));
+    guest_close(&guest);
+}
+
 static mote_status use_processor(void *context, const mote_value *args, size_t n_args,
                                  mote_value *result, mote_error *err)
 {
@@ -572,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_no_host_function_starts_in_a_call_that_was_cancelled),
         cmocka_unit_test(test_processor_time_is_looked_at_when_it_can_be_up),
         cmocka_unit_test(test_a_guest_that_waited_has_the_rest_of_its_processor_time),
+        cmocka_unit_test(test_a_clock_that_goes_back_is_no_time_used),
         cmocka_unit_test(test_processor_time_of_a_host_function_is_not_the_guests),
         cmocka_unit_test(test_processor_time_of_a_print_is_not_the_guests),
         cmocka_unit_test(test_the_wall_clock_counts_where_it_is_nearer),
