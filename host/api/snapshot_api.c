@@ -141,6 +141,15 @@ static mote_status call_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void 
     return status;
 }
 
+/* The function says that all is well, but the sandbox is not in the context any more. */
+static mote_status left_context(mote_sandbox_state state, mote_error *err)
+{
+    if (state == MOTE_SANDBOX_POISONED || state == MOTE_SANDBOX_DEAD)
+        return mt_fail(err, MOTE_E_STATE,
+                       "the function of the evolution returned MOTE_OK, but a call in it failed");
+    return mt_fail(err, MOTE_E_STATE, "the context of an evolution was left in it");
+}
+
 /* Let the caller's function make calls. The claim is given up for that long; the context keeps
  * others from changing what the sandbox is. */
 static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *context,
@@ -160,7 +169,7 @@ static mote_status run_callback(mote_sandbox *sandbox, mote_evolve_fn fn, void *
         sched_yield();
     sandbox->n_evolutions--;
     if (status == MOTE_OK && state_of(sandbox) != MOTE_SANDBOX_IN_CONTEXT)
-        status = mt_fail(err, MOTE_E_STATE, "the context of an evolution was left in it");
+        status = left_context(state_of(sandbox), err);
     return status;
 }
 

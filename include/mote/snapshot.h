@@ -142,9 +142,10 @@ typedef mote_status (*mote_evolve_fn)(void *context, mote_sandbox *sandbox, mote
  * Threads: one at a time per sandbox; blocks for init_limit_us at most, fn and host functions
  * aside.
  * Errors: those of mote_sandbox_init(), after which the sandbox is as that says, those of
- * mote_sandbox_push(), and what fn returned. If fn or the push fails, a sandbox that was ready
- * before is restored from the top of its stack; if the stack is empty, or the sandbox was only
- * created before, it is poisoned.
+ * mote_sandbox_push(), and what fn returned; MOTE_E_STATE also if fn returned MOTE_OK although a
+ * call in it poisoned the sandbox, or it left the context. If fn or the push fails, a sandbox that
+ * was ready before is restored from the top of its stack; if the stack is empty, or the sandbox was
+ * only created before, it is poisoned.
  */
 MOTE_NODISCARD mote_status mote_sandbox_evolve(mote_sandbox *sandbox, mote_evolve_fn fn,
                                                void *context, mote_error *err);

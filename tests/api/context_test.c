@@ -2,6 +2,8 @@
 /* Evolution, call contexts and single use. */
 #include "tests/api/keeper.h"
 
+#include <string.h>
+
 /* ---- Evolution ---- */
 
 struct plan {
@@ -118,6 +120,12 @@ static mote_status crash_in_evolution(void *context, mote_sandbox *sandbox, mote
     return mote_call(sandbox, "Crash", NULL, 0, MOTE_TYPE_ANY, NULL, err);
 }
 
+static mote_status crash_and_say_nothing(void *context, mote_sandbox *sandbox, mote_error *err)
+{
+    (void)crash_in_evolution(context, sandbox, err);
+    return MOTE_OK;
+}
+
 static mote_status leave_context(void *context, mote_sandbox *sandbox, mote_error *err)
 {
     (void)context;
@@ -133,6 +141,11 @@ static void test_evolution_whose_function_breaks_it_goes_back(void **state)
                   MOTE_E_GUEST_FAULT);
     assert_int_equal(keeper_counter(sandbox), 0);
     assert_status(mote_sandbox_evolve(sandbox, leave_context, NULL, &last_error), MOTE_E_STATE);
+    assert_non_null(strstr(last_error.text, "was left in it"));
+    assert_int_equal(keeper_counter(sandbox), 0);
+    assert_status(mote_sandbox_evolve(sandbox, crash_and_say_nothing, NULL, &last_error),
+                  MOTE_E_STATE);
+    assert_non_null(strstr(last_error.text, "a call in it failed"));
     assert_int_equal(keeper_counter(sandbox), 0);
     assert_int_equal(mote_sandbox_depth(sandbox), 1);
     mote_sandbox_destroy(sandbox);
