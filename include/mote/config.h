@@ -169,7 +169,8 @@ typedef struct mote_config {
      * counted. */
     uint64_t cpu_limit_us;
     size_t max_memory_bytes; /**< of image, buffers, heap and stacks together */
-    bool single_use; /**< one call, or one call context, and the sandbox is spent; no snapshots */
+    /** One call, or one call context, and the sandbox is spent. It has no stack of snapshots. */
+    bool single_use;
     /** Where a core file of the guest goes when a call or its initialisation ends with an error of
      * class MOTE_CLASS_GUEST_FAULT; it lives as long as the sandbox. NULL: nowhere. */
     const char *dump_path;

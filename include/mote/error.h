@@ -151,7 +151,7 @@ typedef struct mote_error {
     mote_fault fault;
     mote_limit limit;
     mote_load load;
-    char protocol_buffer[16]; /**< MOTE_E_PROTOCOL: "output", "error", "panic", "port", ... */
+    char protocol_buffer[16]; /**< MOTE_E_PROTOCOL: "output", "error", "port" or "PEB" */
     char protocol_field[32];
     uint64_t protocol_value;
 } mote_error;

@@ -27,7 +27,14 @@ extern "C" {
  * unblocks later, does not interrupt its guest: the handler waits for the call's end, even one that
  * would cancel the call. Unblock such signals first, or let another thread cancel.
  *
- * A thread that is cancelled (pthread_cancel()) in a call leaves the sandbox in use for good.
+ * A thread that is cancelled (pthread_cancel()) in a call leaves the sandbox in use for good:
+ * mote_sandbox_destroy() returns MOTE_E_BUSY, and with driver process the guest may run on, without
+ * a limit, until the program ends. While a filtered host function runs, the thread waits for it
+ * first.
+ *
+ * A call that is being cancelled, and an evolution in which another thread calls, wait for that
+ * thread with sched_yield(): for good if the waiting thread has a real-time policy, and the other
+ * one a lower priority and no other processor to run on.
  *
  * After fork() a sandbox stays with the parent. In the child it can only be destroyed; everything
  * else fails with MOTE_E_FORKED, even a call that was running when a callback forked. Images and
@@ -78,7 +85,7 @@ typedef struct mote_sandbox_stats {
  * over the cap), MOTE_E_DRIVER (unknown driver), MOTE_E_NO_HYPERVISOR (err->text says why),
  * MOTE_E_MEMORY, MOTE_E_SYSTEM (also if filter_host_functions is set and seccomp's user
  * notification is not available: it needs Linux 5.9, and no other filter of the calling thread may
- * have it). *out is untouched.
+ * have it), MOTE_E_FORKED (in a child that a span callback forked). *out is untouched.
  */
 MOTE_NODISCARD mote_status mote_sandbox_create(mote_image *image, const mote_config *config,
                                                mote_sandbox **out, mote_error *err);

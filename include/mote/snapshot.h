@@ -157,10 +157,10 @@ MOTE_NODISCARD mote_status mote_sandbox_evolve(mote_sandbox *sandbox, mote_evolv
  * Units: none.
  * Owner: as mote_call().
  * Threads: one at a time per sandbox; blocks for time_limit_us at most, host functions aside.
- * Errors: those of mote_call(), but none of them leaves the sandbox poisoned here (those that leave
- * it dead still do); MOTE_E_STATE also in a call context; MOTE_E_NO_SNAPSHOT (the stack is empty;
- * the guest is not entered). If the call succeeds and the restore fails: MOTE_E_MEMORY or
- * MOTE_E_SYSTEM, and the sandbox is poisoned.
+ * Errors: those of mote_call(); where that leaves the sandbox poisoned, it is ready here (those
+ * that leave it dead still do); MOTE_E_STATE also in a call context; MOTE_E_NO_SNAPSHOT (the stack
+ * is empty; the guest is not entered). If the restore fails, the sandbox is poisoned: the error is
+ * the call's, or, if the call succeeded, the restore's: MOTE_E_MEMORY or MOTE_E_SYSTEM.
  */
 MOTE_NODISCARD mote_status mote_call_reset(mote_sandbox *sandbox, const char *function,
                                            const mote_value *args, size_t n_args, mote_type returns,
