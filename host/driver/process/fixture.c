@@ -111,6 +111,31 @@ struct mt_exit run_on(struct fixture *f)
     return exit;
 }
 
+static enum mt_event receive_nothing(struct mt_machine *machine)
+{
+    (void)machine;
+    return MT_EVENT_INTERRUPTED;
+}
+
+static enum mt_event receive_nothing_until(struct mt_machine *machine, uint64_t end_ns)
+{
+    (void)machine;
+    (void)end_ns;
+    return MT_EVENT_INTERRUPTED;
+}
+
+void leave_running(struct fixture *f)
+{
+    const struct mt_waiting *waiting = f->machine->prepared->waiting;
+    struct mt_waiting disturbed = *waiting;
+    disturbed.receive = receive_nothing;
+    disturbed.receive_until = receive_nothing_until;
+    f->machine->prepared->waiting = &disturbed;
+    assert_int_equal(run_once(f).kind, MT_EXIT_INTERRUPTED);
+    f->machine->prepared->waiting = waiting;
+    assert_int_equal(f->machine->next, MT_NEXT_WAIT);
+}
+
 uint8_t *guest_bytes(struct fixture *f, uint64_t address)
 {
     return f->window.host + (address - f->window.start);

@@ -63,6 +63,8 @@ void start(struct fixture *f, uint64_t rip, uint64_t limit_ns);
 struct mt_exit run_once(struct fixture *f);
 /* The next exit that is no interruption, or the interruption at the deadline. */
 struct mt_exit run_on(struct fixture *f);
+/* Resume the guest and leave it running, as where the host has a signal and gives the call up. */
+void leave_running(struct fixture *f);
 uint8_t *guest_bytes(struct fixture *f, uint64_t address);
 
 /* mov $104, %edx; 1: out %al, %dx; jmp 1b */

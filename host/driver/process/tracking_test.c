@@ -217,32 +217,6 @@ static const uint8_t waits_for_data[] = {0xBA, MT_PORT_DONE, 0,    0, 0, 0xEE, 0
                                          0,    0x10,         0x20, 0, 0, 0x74, 0xF6, 0xEB, 0xF3};
 _Static_assert(DATA == 0x201000, "the code above");
 
-static enum mt_event receive_nothing(struct mt_machine *machine)
-{
-    (void)machine;
-    return MT_EVENT_INTERRUPTED;
-}
-
-static enum mt_event receive_nothing_until(struct mt_machine *machine, uint64_t end_ns)
-{
-    (void)machine;
-    (void)end_ns;
-    return MT_EVENT_INTERRUPTED;
-}
-
-/* As its host has a call given up by a signal to itself. */
-static void leave_running(struct fixture *f)
-{
-    const struct mt_waiting *waiting = f->machine->prepared->waiting;
-    struct mt_waiting disturbed = *waiting;
-    disturbed.receive = receive_nothing;
-    disturbed.receive_until = receive_nothing_until;
-    f->machine->prepared->waiting = &disturbed;
-    assert_int_equal(run_once(f).kind, MT_EXIT_INTERRUPTED);
-    f->machine->prepared->waiting = waiting;
-    assert_int_equal(f->machine->next, MT_NEXT_WAIT);
-}
-
 static void test_writes_are_tracked_after_a_call_that_was_given_up(void **state)
 {
     static struct mt_cpu cpu;

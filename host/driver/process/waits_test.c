@@ -291,19 +291,6 @@ static void test_signals_to_its_host_at_any_moment_change_nothing_of_a_saved_chi
     assert_goes_on_with_vectors();
 }
 
-static enum mt_event receive_nothing(struct mt_machine *machine)
-{
-    (void)machine;
-    return MT_EVENT_INTERRUPTED;
-}
-
-static enum mt_event receive_nothing_until(struct mt_machine *machine, uint64_t end_ns)
-{
-    (void)machine;
-    (void)end_ns;
-    return MT_EVENT_INTERRUPTED;
-}
-
 static uint64_t rip_told(void)
 {
     static struct mt_cpu cpu;
@@ -324,14 +311,7 @@ static void test_registers_that_are_not_known_are_told_as_none(void **state)
     assert_in_range(rip_told(), CODE, CODE + sizeof(changes_vectors));
     start(&fixture, CODE, 20000 * MS);
     assert_int_equal(rip_told(), 0);
-    undisturbed = fixture.machine->prepared->waiting;
-    struct mt_waiting disturbed = *undisturbed;
-    disturbed.receive = receive_nothing;
-    disturbed.receive_until = receive_nothing_until;
-    fixture.machine->prepared->waiting = &disturbed;
-    assert_int_equal(run_once(&fixture).kind, MT_EXIT_INTERRUPTED);
-    fixture.machine->prepared->waiting = undisturbed;
-    assert_int_equal(fixture.machine->next, MT_NEXT_WAIT);
+    leave_running(&fixture);
     assert_int_equal(rip_told(), 0);
     mt_driver_process.forget(fixture.machine);
     assert_int_equal(fixture.machine->frame.rip, 0);
