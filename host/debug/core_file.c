@@ -3,12 +3,12 @@
 #include "host/debug/core_file.h"
 
 #include "host/base/error.h"
+#include "host/base/file_size.h"
 #include <elf.h>
 #include <errno.h>
 #include <mote/image.h>
 #include <string.h>
 #include <sys/procfs.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -214,17 +214,6 @@ static uint64_t fill_headers(const struct mt_core *core, uint64_t notes_bytes, E
     return at;
 }
 
-/* To pass the limit is an error, and no SIGXFSZ to our process: guests choose when they fault. */
-static mote_status set_size(int fd, uint64_t len_bytes, mote_error *err)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && len_bytes > limit.rlim_cur)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, EFBIG, "ftruncate of a core file");
-    if (ftruncate(fd, (off_t)len_bytes) != 0)
-        return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "ftruncate of a core file");
-    return MOTE_OK;
-}
-
 mote_status mt_core_write(int fd, const struct mt_core *core, mote_error *err)
 {
     Elf64_Ehdr header;
@@ -235,9 +224,10 @@ mote_status mt_core_write(int fd, const struct mt_core *core, mote_error *err)
                        core->n_memory, MT_MAX_CORE_MEMORY);
     fill_notes(&notes, core);
     uint64_t end = fill_headers(core, notes.len_bytes, &header, segments);
-    mote_status status = set_size(fd, end, err);
-    if (status == MOTE_OK)
-        status = write_at(fd, &header, sizeof(header), 0, err);
+    int failure = mt_file_set_size(fd, end);
+    if (failure != 0)
+        return mt_fail_errno(err, MOTE_E_SYSTEM, failure, "ftruncate of a core file");
+    mote_status status = write_at(fd, &header, sizeof(header), 0, err);
     if (status == MOTE_OK)
         status =
             write_at(fd, segments, (core->n_memory + 1) * sizeof(segments[0]), sizeof(header), err);

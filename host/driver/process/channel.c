@@ -3,12 +3,12 @@
 #include "host/driver/process/process_internal.h"
 
 #include "host/base/error.h"
+#include "host/base/file_size.h"
 #include "host/os/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -25,15 +25,6 @@ union control {
     struct cmsghdr head;
 };
 
-/* To pass the limit is an error of whoever asks for a sandbox, and no SIGXFSZ to its process. */
-static int set_size(int fd, uint64_t len_bytes)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && len_bytes > limit.rlim_cur)
-        return EFBIG;
-    return ftruncate(fd, (off_t)len_bytes) != 0 ? errno : 0;
-}
-
 /* Kernels before 6.3 do not know MFD_EXEC; later ones may be set up to want it (sysctl(2),
  * vm.memfd_noexec). */
 mote_status mt_process_make_file(const char *name, uint64_t len_bytes, int *fd, mote_error *err)
@@ -44,7 +35,7 @@ mote_status mt_process_make_file(const char *name, uint64_t len_bytes, int *fd, 
         made = memfd_create(name, flags);
     if (made < 0)
         return mt_fail_errno(err, MOTE_E_SYSTEM, errno, "memfd_create");
-    int failure = set_size(made, len_bytes);
+    int failure = mt_file_set_size(made, len_bytes);
     if (failure != 0) {
         close(made);
         return mt_fail_errno(err, MOTE_E_MEMORY, failure, "ftruncate of a memfd");
