@@ -9,11 +9,14 @@
 #include <string.h>
 
 #define NS_PER_US 1000u
+#define LEAST_LOOK_NS 200000u
 
-/* A guest cannot have had more processor time than time has passed: until then nobody looks. */
+/* A guest cannot have had more processor time than time has passed: until then nobody looks. Nor so
+ * soon that the time is up before it goes on: it would have no turn, and the rest of its processor
+ * time never be up. */
 static void look_again_in(struct mt_run *run, uint64_t now_ns, uint64_t after_ns)
 {
-    uint64_t look_ns = now_ns + after_ns;
+    uint64_t look_ns = now_ns + (after_ns > LEAST_LOOK_NS ? after_ns : LEAST_LOOK_NS);
     run->deadline_ns = look_ns < run->wall_deadline_ns ? look_ns : run->wall_deadline_ns;
 }
 

@@ -175,7 +175,6 @@ struct mt_machine {
     bool is_kick_sent;      /* since it was last at rest; any thread, any signal handler */
     bool is_signal_dropped; /* of a child that starts anew, and no run has told of it */
     bool waits_precisely;   /* for the deadline; or else the child's tick is relied upon */
-    bool is_deadline_new;   /* the child has had no turn since it was set */
     uint64_t n_system_calls;
 };
 

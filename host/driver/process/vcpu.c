@@ -604,7 +604,6 @@ mote_status mt_process_begin(struct mt_machine *machine, uint64_t deadline_ns, m
 {
     uint64_t now = mt_clock_ns();
     machine->deadline_ns = deadline_ns;
-    machine->is_deadline_new = true;
     machine->waits_precisely =
         !machine->prepared->can_wait_plainly || deadline_ns < now || deadline_ns - now < NEAR_NS;
     (void)err;
@@ -647,13 +646,10 @@ static mote_status report(struct mt_machine *machine, enum mt_event event, struc
 #define TURNS_PER_CLOCK 16u
 
 /* To read the clock takes a fifth of a turn between two that spin. A wait that is long looks at the
- * deadline itself. A new deadline lets the child have a turn, even where it is over by now: it may
- * say when the rest of the processor time can be up, and without a turn it never would be. */
+ * deadline itself. */
 static bool is_late(struct mt_machine *machine)
 {
-    bool is_new = machine->is_deadline_new;
-    machine->is_deadline_new = false;
-    if (is_new || !machine->waits_precisely ||
+    if (!machine->waits_precisely ||
         (machine->is_spinning && ++machine->n_turns % TURNS_PER_CLOCK != 0))
         return false;
     return mt_clock_ns() >= machine->deadline_ns;

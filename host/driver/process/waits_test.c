@@ -427,26 +427,6 @@ static void test_want_of_memory_for_a_listener_is_an_error(void **state)
     assert_forked(fail_without_memory);
 }
 
-/* Who looks at processor time asks for a deadline that is over before the guest goes on, where next
- * to none is left. Without a turn there would always be that much left. */
-static void test_a_guest_has_a_turn_however_near_its_deadline_is(void **state)
-{
-    SKIP_WITHOUT_DRIVER();
-    (void)state;
-    static const uint8_t loop[] = {0xEB, 0xFE};
-    mote_error err;
-    load(&fixture, loop, sizeof(loop));
-    start(&fixture, CODE, 5 * MS);
-    assert_int_equal(run_on(&fixture).kind, MT_EXIT_INTERRUPTED);
-    uint64_t before_ns = mt_driver_process.cpu_time_ns(fixture.machine);
-    for (int i = 0; i < 100; i++) {
-        assert_int_equal(mt_driver_process.begin(fixture.machine, mt_clock_ns(), &err), MOTE_OK);
-        assert_int_equal(run_once(&fixture).kind, MT_EXIT_INTERRUPTED);
-    }
-    assert_true(mt_driver_process.cpu_time_ns(fixture.machine) > before_ns);
-    unload(&fixture);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,7 +443,6 @@ int main(void)
         cmocka_unit_test(test_a_child_that_is_stopped_and_continued_goes_on),
         cmocka_unit_test(test_waits_by_futex_where_no_listener_can_be_had),
         cmocka_unit_test(test_want_of_memory_for_a_listener_is_an_error),
-        cmocka_unit_test(test_a_guest_has_a_turn_however_near_its_deadline_is),
     };
     return cmocka_run_group_tests_name("process waits", tests, find_driver, NULL);
 }
